@@ -1,0 +1,59 @@
+import type { Program } from "./program.ts";
+
+/** A tensor is its elements, row by row, as little-endian bytes. */
+export type TensorBytes = Uint8Array;
+
+/** Gives the bytes of constant number `index` (0 = first constant). Called once for each constant while loading. */
+export type ConstantSource = (index: number) => TensorBytes;
+
+/** Which elements a caller wants to see: all of a fold at the last step of a call, or at each of its steps. */
+export type Want = { stage: number; fold: number; steps: "last" | "all" };
+
+/** One move of one session: the next columns of each claimed tensor that stages before the last load. */
+export type Move = {
+  session: Session;
+  /** Number of steps to go forward, at least 1. */
+  steps: number;
+  /** For each claimed tensor, in order: `steps` columns as bytes (one row each); empty where no stage but the last loads it. */
+  claimed: TensorBytes[];
+  want: Want[];
+};
+
+/** For each want of a move: its elements, step by step, rows by columns, little-endian in the fold's type. */
+export type MoveResult = TensorBytes[];
+
+/** A job that is computed step by step. Its kept state (a KV cache) follows from the loads of the program. */
+export type Session = {
+  /** Steps taken so far. */
+  readonly steps: number;
+  close(): void;
+};
+
+/** A whole job: what a statement says besides the program. */
+export type Job = { T: number; request: TensorBytes[]; claimed: TensorBytes[] };
+
+/** An engine with one program and its constants loaded. Synchronous: run it in a worker thread. */
+export type Engine = {
+  readonly program: Program;
+  readonly backend: "reference" | "wasm";
+  /** Opens a session. Throws `machine.not_stepwise` for a program that can only be run whole. */
+  open(job: { request: TensorBytes[] }): Session;
+  /** Moves many sessions by many steps. Evaluates only what the wants need and what sessions must keep. */
+  advance(moves: Move[]): MoveResult[];
+  /**
+   * Evaluates the last stage over a session's kept elements, once T is known. The statement is true if and only if every
+   * element of the result is 1. `job.T` may be at most `session.steps + 1`: the last stage of a language model reads what
+   * was computed one step before. `job.request` may differ from the session's in elements that only the last stage loads
+   * (an answer that was cut is a whole answer to the same request with a lower limit).
+   * Throws `machine.request_mismatch` where another stage loads an element that differs, and `machine.step_missing` where
+   * the last stage loads a step that was not taken.
+   */
+  finish(session: Session, job: Job): TensorBytes;
+  /** Runs a whole job and returns what is wanted (`steps: "all"`, or "last"). The last stage is evaluated if it is wanted. */
+  run(job: Job & { want: Want[] }): MoveResult;
+  /** Frees memory. The engine cannot be used afterwards. */
+  close(): void;
+};
+
+/** Opens an engine. Throws `machine.*` with stage and fold where the program or its constants do not fit. */
+export type OpenEngine = (program: Program, constants: ConstantSource) => Promise<Engine>;
