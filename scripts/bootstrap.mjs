@@ -15,17 +15,23 @@ const pnpm = JSON.parse(read("package.json")).packageManager;
 const stampFile = path.join(root, "node_modules", ".bootstrap-stamp");
 const manifests = readdirSync(path.join(root, "packages")).map((name) => `packages/${name}/package.json`);
 const inputs = ["pnpm-lock.yaml", "pnpm-workspace.yaml", "package.json", ...manifests].map(read);
-const stamp = createHash("sha256").update([...inputs, process.platform, process.arch].join("\0")).digest("hex");
+const stamp = createHash("sha256")
+  .update([...inputs, process.platform, process.arch].join("\0"))
+  .digest("hex");
 
 if (!existsSync(stampFile) || readFileSync(stampFile, "utf8") !== stamp) {
   console.log("Installing the workspace (the first time takes about half a minute) ...");
   // CI=true: pnpm asks nothing, also when it has to rebuild node_modules
-  const { status, error } = spawnSync("npx", ["--yes", pnpm, "install", "--frozen-lockfile", "--reporter=append-only"], {
-    cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
-    shell,
-    env: { ...env, CI: "true" },
-  });
+  const { status, error } = spawnSync(
+    "npx",
+    ["--yes", pnpm, "install", "--frozen-lockfile", "--reporter=append-only"],
+    {
+      cwd: root,
+      stdio: ["ignore", "inherit", "inherit"],
+      shell,
+      env: { ...env, CI: "true" },
+    },
+  );
   if (error || status !== 0) {
     console.error(`bootstrap: the install failed${error ? `: ${error.message}` : ""}. It needs the npm registry.`);
     process.exit(status || 1);

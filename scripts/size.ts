@@ -11,5 +11,6 @@ for (const name of await artifacts.getAllFullyQualifiedNames()) {
   if (code === 0) continue;
   console.log(`${name.slice(name.lastIndexOf(":") + 1)}: ${code} bytes of code, ${init} to deploy`);
   if (code > MAX_CODE_BYTES) throw new Error(`${name} has ${code} bytes of code, the limit is ${MAX_CODE_BYTES}`);
-  if (init > MAX_INIT_CODE_BYTES) throw new Error(`${name} deploys with ${init} bytes, the limit is ${MAX_INIT_CODE_BYTES}`);
+  if (init > MAX_INIT_CODE_BYTES)
+    throw new Error(`${name} deploys with ${init} bytes, the limit is ${MAX_INIT_CODE_BYTES}`);
 }
