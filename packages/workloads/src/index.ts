@@ -1,0 +1,8 @@
+// Order of the folders: errors; importers, tokenizers; templates; packages; defaultModel. None imports a later one.
+export { WorkloadError } from "./errors.ts";
+export { dequantise } from "./importers/dequantise.ts";
+export { type GgufFile, openGguf } from "./importers/gguf/file.ts";
+export type { GgufTensor } from "./importers/gguf/header.ts";
+export type { GgufMetadata, GgufValue } from "./importers/gguf/metadata.ts";
+export { GGUF_TYPES, type GgufType } from "./importers/gguf/types.ts";
+export type { AnswerSource, BuiltModel, Families, Family, LengthRule, ModelKind } from "./packages/family.ts";
