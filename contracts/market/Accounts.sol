@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IAccounts, Income, Stake} from "./IAccounts.sol";
+import {IModelRegistry} from "./IModelRegistry.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+/// @title Accounts
+/// @notice The payees' side of PaymentChannels.
+/// @dev Every amount stored here is backed by tokens of this contract, so sums stay below the token's supply.
+abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+    using SafeCast for uint256;
+
+    /* CONSTANTS */
+
+    uint40 private constant FOREVER = type(uint40).max;
+    uint256 private constant MAX_DURATION_SECONDS = 3650 days;
+
+    IERC20 public immutable token;
+    IModelRegistry public immutable models;
+    uint256 public immutable WINDOW;
+    uint256 public immutable CLOCKS;
+    uint256 public immutable HOLD;
+    uint256 public immutable NOTICE;
+    uint256 public immutable PENALTY;
+
+    /* STORAGE */
+
+    mapping(address payee => Stake) private _stakes;
+    mapping(address payee => Income) private _incomes;
+    mapping(address payee => uint96) private _ready;
+    mapping(address account => uint256) private _credits;
+    mapping(address payee => mapping(address key => uint40 until)) private _answerableUntil;
+
+    constructor(
+        IERC20 settlementToken,
+        IModelRegistry modelRegistry,
+        uint256 windowSeconds,
+        uint256 clocksSeconds,
+        uint256 noticeSeconds,
+        uint256 penalty
+    ) {
+        bool tooLong = windowSeconds > MAX_DURATION_SECONDS || clocksSeconds > MAX_DURATION_SECONDS
+            || noticeSeconds > MAX_DURATION_SECONDS;
+        if (tooLong || windowSeconds + clocksSeconds == 0) {
+            revert BadDurations(windowSeconds, clocksSeconds, noticeSeconds);
+        }
+        if (address(settlementToken) == address(0) || address(modelRegistry) == address(0)) revert ZeroAddress();
+
+        token = settlementToken;
+        models = modelRegistry;
+        WINDOW = windowSeconds;
+        CLOCKS = clocksSeconds;
+        HOLD = windowSeconds + clocksSeconds;
+        NOTICE = noticeSeconds;
+        PENALTY = penalty;
+    }
+
+    /* STAKE */
+
+    /// @inheritdoc IAccounts
+    function stake(uint96 amount) external nonReentrant {
+        if (amount == 0) revert ZeroAmount();
+
+        uint96 total = _stakes[msg.sender].amount + amount;
+        _stakes[msg.sender].amount = total;
+
+        emit Staked(msg.sender, amount, total);
+
+        token.safeTransferFrom(msg.sender, address(this), amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function startUnbond(uint96 amount) external {
+        Stake storage account = _stakes[msg.sender];
+        if (amount > account.amount) revert StakeTooLow(account.amount, amount);
+
+        uint40 releasedAt = (block.timestamp + HOLD).toUint40();
+        account.unbonding = amount;
+        account.releasedAt = releasedAt;
+
+        emit UnbondStarted(msg.sender, amount, releasedAt);
+    }
+
+    /// @inheritdoc IAccounts
+    function finishUnbond() external nonReentrant returns (uint256 amount) {
+        Stake storage account = _stakes[msg.sender];
+        amount = account.unbonding;
+        if (amount == 0) revert NothingUnbonding(msg.sender);
+        if (block.timestamp < account.releasedAt) revert TooEarly(account.releasedAt);
+
+        uint96 left = account.amount - uint96(amount); // unbonding <= amount at all times
+        account.amount = left;
+        account.unbonding = 0;
+        account.releasedAt = 0;
+
+        emit Unbonded(msg.sender, amount, left);
+
+        token.safeTransfer(msg.sender, amount);
+    }
+
+    /* INCOME */
+
+    /// @inheritdoc IAccounts
+    function collect(address payee) external nonReentrant returns (uint256 amount) {
+        (Income memory income, uint96 released) = _rolled(payee);
+        amount = _ready[payee] + released;
+        if (amount == 0) return 0;
+
+        _incomes[payee] = income;
+        _ready[payee] = 0;
+
+        emit Collected(payee, amount);
+
+        token.safeTransfer(payee, amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function withdraw() external nonReentrant returns (uint256 amount) {
+        amount = _credits[msg.sender];
+        if (amount == 0) return 0;
+
+        _credits[msg.sender] = 0;
+
+        emit CreditWithdrawn(msg.sender, amount);
+
+        token.safeTransfer(msg.sender, amount);
+    }
+
+    /* OPERATORS */
+
+    /// @inheritdoc IAccounts
+    function setOperator(address key, bool allowed) external {
+        if (key == address(0)) revert ZeroAddress();
+        uint40 until = _answerableUntil[msg.sender][key];
+        if (allowed == (until == FOREVER)) return; // a withdrawal that is repeated must not lengthen what the key answers for
+
+        until = allowed ? FOREVER : (block.timestamp + HOLD).toUint40();
+        _answerableUntil[msg.sender][key] = until;
+
+        emit OperatorSet(msg.sender, key, until);
+    }
+
+    /// @inheritdoc IAccounts
+    function answerableUntil(address payee, address key) public view returns (uint40) {
+        return key == payee ? FOREVER : _answerableUntil[payee][key];
+    }
+
+    /* VIEWS */
+
+    /// @inheritdoc IAccounts
+    function stakeOf(address payee) external view returns (Stake memory) {
+        return _stakes[payee];
+    }
+
+    /// @inheritdoc IAccounts
+    function incomeOf(address payee) external view returns (uint96 held, uint96 ready) {
+        (Income memory income, uint96 released) = _rolled(payee);
+        return (income.current + income.previous, _ready[payee] + released);
+    }
+
+    /// @inheritdoc IAccounts
+    function creditOf(address account) external view returns (uint256) {
+        return _credits[account];
+    }
+
+    /* INTERNAL */
+
+    function _mayAct(address payee, address key) internal view returns (bool) {
+        return answerableUntil(payee, key) == FOREVER;
+    }
+
+    function _credit(address account, uint256 amount) internal {
+        _credits[account] += amount;
+    }
+
+    function _addReady(address payee, uint256 amount) internal {
+        _ready[payee] += amount.toUint96();
+    }
+
+    function _addHeld(address payee, uint256 amount) internal {
+        (Income memory income, uint96 released) = _rolled(payee);
+        income.current += amount.toUint96();
+        _incomes[payee] = income;
+        if (released > 0) _ready[payee] += released;
+    }
+
+    /// @dev Takes an even amount of at most `wanted`, which is even, out of held income (the older first) and then
+    ///      stake. What is taken belongs to nobody until the caller pays it to somebody.
+    function _takeHeldThenStake(address payee, uint256 wanted) internal returns (uint256 taken) {
+        (Income memory income, uint96 released) = _rolled(payee);
+        Stake memory account = _stakes[payee];
+        uint256 have = uint256(income.previous) + income.current + account.amount;
+        taken = Math.min(wanted, have) & ~uint256(1);
+        if (taken == 0) revert StakeTooLow(have, wanted);
+
+        // each part is at most the uint96 it is taken from, and together they are `taken`
+        uint96 fromPrevious = uint96(Math.min(taken, income.previous));
+        uint96 fromCurrent = uint96(Math.min(taken - fromPrevious, income.current));
+        uint96 fromStake = uint96(taken - fromPrevious - fromCurrent);
+        income.previous -= fromPrevious;
+        income.current -= fromCurrent;
+        _incomes[payee] = income;
+        if (released > 0) _ready[payee] += released;
+        if (fromStake > 0) {
+            account.amount -= fromStake;
+            if (account.unbonding > account.amount) account.unbonding = account.amount;
+            _stakes[payee] = account;
+        }
+    }
+
+    /// @dev The held income as of now, and what has left the hold since it was last stored.
+    function _rolled(address payee) private view returns (Income memory income, uint96 released) {
+        income = _incomes[payee];
+        uint64 epoch = uint64(block.timestamp / HOLD);
+        if (epoch == income.epoch) return (income, 0);
+
+        released = income.previous;
+        income.previous = income.current;
+        if (epoch - income.epoch > 1) {
+            released += income.previous;
+            income.previous = 0;
+        }
+        income.current = 0;
+        income.epoch = epoch;
+    }
+}
