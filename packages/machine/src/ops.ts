@@ -45,8 +45,24 @@ export const OPS = {
 export type Op = keyof typeof OPS;
 /** The operations that compute on operands alone: no immediate, no load, no variable. */
 export type Arithmetic =
-  | "add" | "sub" | "mul" | "mulshr" | "shl" | "shr" | "and" | "or" | "xor" | "min" | "max" | "eq" | "lt" | "select"
-  | "udiv" | "isqrt" | "bitlen" | "philox";
+  | "add"
+  | "sub"
+  | "mul"
+  | "mulshr"
+  | "shl"
+  | "shr"
+  | "and"
+  | "or"
+  | "xor"
+  | "min"
+  | "max"
+  | "eq"
+  | "lt"
+  | "select"
+  | "udiv"
+  | "isqrt"
+  | "bitlen"
+  | "philox";
 
 const byCode = new Map<number, Op>(Object.entries(OPS).map(([name, { code }]) => [code, name as Op]));
 
