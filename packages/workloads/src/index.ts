@@ -6,3 +6,6 @@ export type { GgufTensor } from "./importers/gguf/header.ts";
 export type { GgufMetadata, GgufValue } from "./importers/gguf/metadata.ts";
 export { GGUF_TYPES, type GgufType } from "./importers/gguf/types.ts";
 export type { AnswerSource, BuiltModel, Families, Family, LengthRule, ModelKind } from "./packages/family.ts";
+export { tokenizerFromGguf } from "./tokenizers/fromGguf.ts";
+export { parseTokenizerSpec, type TokenizerSpec } from "./tokenizers/spec.ts";
+export { type ControlOptions, openTokenizer, type TextStream, type Tokenizer } from "./tokenizers/tokenizer.ts";
