@@ -2,7 +2,7 @@ import { WorkloadError } from "../errors.ts";
 import { tokenBytes } from "./bytes.ts";
 import { createEncoder } from "./encoder.ts";
 import { parseTokenizerSpec } from "./spec.ts";
-import { createSplitter } from "./splitter.ts";
+import { createSplitter, type Section } from "./splitter.ts";
 
 /** Whether control tokens such as `<|im_start|>` are found in text, or shown in it. By default they are not. */
 export type ControlOptions = { special?: boolean };
@@ -27,6 +27,8 @@ export type Tokenizer = {
   readonly control: ReadonlySet<number>;
   /** Token ids of a text. Unless `special` is true, text that is spelled like a control token stays text. */
   encode(text: string, options?: ControlOptions): number[];
+  /** Cuts text at its control tokens, leftmost first and the longest at one place. */
+  split(text: string): Section[];
   /** The text of token ids. Control tokens are left out unless `special` is true. Throws `tokenizer.unknown_id`. */
   decode(ids: readonly number[], options?: ControlOptions): string;
   /** The same text as `decode`, token by token. */
@@ -92,6 +94,7 @@ export function openTokenizer(data: unknown): Tokenizer {
       const sections = special ? split(wellFormed) : [{ text: wellFormed }];
       return sections.flatMap((section) => ("id" in section ? [section.id] : encodePlain(section.text)));
     },
+    split,
     decode(idList, options) {
       const text = stream(options);
       return idList.map((id) => text.push(id)).join("") + text.end();
