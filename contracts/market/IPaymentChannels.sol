@@ -34,7 +34,7 @@ enum Status {
     Clipped, //       paid up to the deposit
     Stale, //         nothing left to pay: redeemed before, or nothing deposited
     OverCeiling, //   amount above the voucher's ceiling
-    BadSignature, //  not the signer's
+    BadSignature, //  not the signer's; always so for a zero signer
     SlackTooLarge //  the ceiling is so far above what is paid that it cannot be stored
 }
 

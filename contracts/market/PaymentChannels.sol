@@ -253,7 +253,7 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
             status = Status.OverCeiling;
         } else {
             if (amount > balance.deposit) (amount, status) = (balance.deposit, Status.Clipped);
-            if (amount <= balance.redeemed) {
+            if (amount <= balance.redeemed && row.signer != address(0)) {
                 status = Status.Stale;
             } else if (!_signed(domain, row.signer, id, ceiling, row.r, row.vs)) {
                 status = Status.BadSignature;
