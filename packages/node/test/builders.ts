@@ -31,6 +31,7 @@ export function aVoucher(ceiling: bigint, changes: Partial<AcceptedVoucher> = {}
     ceiling: baseUnits(ceiling),
     signature: `0x${"ab".repeat(65)}`,
     maximum: baseUnits(ceiling),
+    redeemed: baseUnits(0n),
     ...changes,
   };
 }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { baseUnits } from "@foldmark/protocol";
+import { baseUnits, totalReserved } from "@foldmark/protocol";
 import fc from "fast-check";
 import type { Hex } from "viem";
 import { describe, expect, it } from "vitest";
@@ -28,9 +28,12 @@ describe("Ledger", () => {
   it("reserves the maximum while a request is in flight and charges its price afterwards", () => {
     const ledger = open();
     ledger.accept(aVoucher(100n), 1);
-    expect(ledger.channel(aChannelId())).toMatchObject({ charged: 0n, reserved: 100n, highest: { ceiling: 100n } });
+    expect(ledger.channel(aChannelId())).toMatchObject({
+      ledger: { charged: 0n, reserved: [{ ceiling: 100n, maximum: 100n }], highestCeiling: 100n },
+      highest: { ceiling: 100n },
+    });
     settle(ledger, 100n, 60n);
-    expect(ledger.channel(aChannelId())).toMatchObject({ charged: 60n, reserved: 0n });
+    expect(ledger.channel(aChannelId())).toMatchObject({ ledger: { charged: 60n, reserved: [] } });
     ledger.close();
   });
 
@@ -46,10 +49,10 @@ describe("Ledger", () => {
     const ledger = open();
     ledger.accept(aVoucher(100n), 1);
     settle(ledger, 100n, 60n);
-    expect(() => settle(ledger, 100n, 60n)).toThrow(expect.objectContaining({ code: "answer.cut_conflict" }));
+    expect(() => settle(ledger, 100n, 60n)).toThrow(expect.objectContaining({ code: "answer.unknown" }));
     ledger.accept(aVoucher(200n), 1);
     ledger.closeEmpty(aChannelId(), baseUnits(200n));
-    expect(() => settle(ledger, 200n, 1n)).toThrow(expect.objectContaining({ code: "answer.cut_conflict" }));
+    expect(() => settle(ledger, 200n, 1n)).toThrow(expect.objectContaining({ code: "answer.unknown" }));
     expect(ledger.lookup(aChannelId(), baseUnits(200n))).toEqual({ status: "none", charged: 60n });
     ledger.close();
   });
@@ -60,7 +63,7 @@ describe("Ledger", () => {
     ledger.accept(aVoucher(200n, { maximum: baseUnits(100n) }), 1);
     expect(settle(ledger, 200n, 80n).charged).toBe(80n);
     expect(settle(ledger, 100n, 90n).charged).toBe(100n);
-    expect(ledger.channel(aChannelId())?.charged).toBe(170n);
+    expect(ledger.channel(aChannelId())?.ledger.charged).toBe(170n);
     expect(ledger.claims()).toMatchObject([{ ceiling: 100n, amount: 100n, owingSince: 500 }]);
     ledger.close();
   });
@@ -104,6 +107,14 @@ describe("Ledger", () => {
     ledger.close();
   });
 
+  it("starts a channel without records at what the chain has redeemed", () => {
+    const ledger = open();
+    ledger.accept(aVoucher(500n, { redeemed: baseUnits(400n), maximum: baseUnits(100n) }), 1);
+    settle(ledger, 500n, 10n);
+    expect(ledger.claims()).toMatchObject([{ amount: 410n, redeemed: 400n }]);
+    ledger.close();
+  });
+
   it("keeps its instance id, and belongs to one payee", () => {
     const folder = aFolder();
     const first = open(folder);
@@ -120,7 +131,6 @@ describe("Ledger", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const ledger = open();
-        let ceiling = 0n;
         let sum = 0n;
         const waiting: [bigint, bigint][] = [];
         const finish = (at: bigint, price: bigint) => {
@@ -128,9 +138,10 @@ describe("Ledger", () => {
           expect(settle(ledger, at, price).charged).toBe(sum < at ? sum : at);
         };
         for (const { maximum, share, kind } of steps) {
-          ceiling = sum + (ledger.channel(aChannelId())?.reserved ?? 0n) + maximum + (ceiling > 0n ? 1n : 0n);
-          const highest = ledger.channel(aChannelId())?.highest.ceiling ?? 0n;
-          if (ceiling <= highest) ceiling = highest + 1n;
+          const known = ledger.channel(aChannelId())?.ledger;
+          const needed = sum + (known ? totalReserved(known) : 0n) + maximum;
+          const highest = known?.highestCeiling ?? 0n;
+          const ceiling = needed > highest ? needed : highest + 1n;
           ledger.accept(aVoucher(ceiling, { maximum: baseUnits(maximum) }), 1);
           const price = (maximum * share) / 100n;
           if (kind === "answer") finish(ceiling, price);
@@ -138,7 +149,7 @@ describe("Ledger", () => {
           else waiting.unshift([ceiling, price]);
         }
         for (const [at, price] of waiting) finish(at, price);
-        expect(ledger.channel(aChannelId())?.charged ?? 0n).toBe(sum);
+        expect(ledger.channel(aChannelId())?.ledger.charged ?? 0n).toBe(sum);
         ledger.close();
       }),
       { numRuns: 25 },
@@ -169,7 +180,7 @@ describe("a ledger's folder", () => {
     const ledger = open(folder);
     expect(ledger.lookup(aChannelId(), baseUnits(100n))).toMatchObject({ status: "done", charged: 60n });
     expect(ledger.lookup(aChannelId(), baseUnits(200n))).toEqual({ status: "none", charged: 60n });
-    expect(ledger.channel(aChannelId())).toMatchObject({ charged: 60n, reserved: 0n, highest: { ceiling: 200n } });
+    expect(ledger.channel(aChannelId())).toMatchObject({ ledger: { charged: 60n, reserved: [], highestCeiling: 200n } });
     ledger.close();
   });
 

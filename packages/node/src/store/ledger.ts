@@ -1,14 +1,16 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import {
   assetIdFromUint,
   type BaseUnits,
-  baseUnits,
   type Channel,
   type ChannelId,
   channelCodec,
+  chargeAnswer,
   FoldmarkError,
   fromDecimalString,
+  type PayeeLedger,
 } from "@foldmark/protocol";
 import type { Address, Hex } from "viem";
 import { openDatabase } from "./openDatabase.ts";
@@ -21,15 +23,12 @@ export type AcceptedVoucher = {
   ceiling: BaseUnits;
   signature: Hex;
   maximum: BaseUnits;
+  /** What the chain has paid on this channel. */
+  redeemed: BaseUnits;
 };
 
-/** What the ledger knows of a channel. `reserved` is the sum of the maxima of requests in flight. */
-export type ChannelAccount = {
-  terms: Channel;
-  charged: BaseUnits;
-  reserved: BaseUnits;
-  highest: { ceiling: BaseUnits; signature: Hex };
-};
+/** What the ledger knows of a channel: the numbers that protocol's rules decide by, and the payer's highest voucher. */
+export type ChannelAccount = { ledger: PayeeLedger; highest: { ceiling: BaseUnits; signature: Hex } };
 
 /** A signed answer with what defends it: the payment event as it was sent, and the tensors of its statement. */
 export type StoredAnswer = { statementId: Hex; until: number; charged: BaseUnits; signature: Hex; evidence: Uint8Array };
@@ -92,20 +91,24 @@ export class Ledger {
   channel(channelId: ChannelId): ChannelAccount | undefined {
     const row = this.#get("SELECT * FROM channels WHERE channel_id = ?", channelId);
     if (!row) return undefined;
-    const open = this.#all("SELECT maximum FROM vouchers WHERE channel_id = ? AND status = 'open'", channelId);
+    const open = this.#all("SELECT ceiling, maximum FROM vouchers WHERE channel_id = ? AND status = 'open'", channelId);
+    const ceiling = money(row.highest);
     return {
-      terms: termsOf(row),
-      charged: money(row.charged),
-      reserved: baseUnits(open.reduce((sum, { maximum }) => sum + money(maximum), 0n)),
-      highest: { ceiling: money(row.highest), signature: row.highest_signature as Hex },
+      ledger: {
+        charged: money(row.charged),
+        highestCeiling: ceiling,
+        reserved: open.map(({ ceiling, maximum }) => ({ ceiling: money(ceiling), maximum: money(maximum) })),
+      },
+      highest: { ceiling, signature: row.highest_signature as Hex },
     };
   }
 
   /**
-   * Uses a ceiling. From here on it belongs to this request, even if nothing comes of it.
+   * Uses a ceiling. From here on it belongs to this request, even if nothing comes of it. A channel's first voucher
+   * starts its running total at what the chain has redeemed.
    * @throws `voucher.stale` when the ceiling is not above every one before it
    */
-  accept({ channelId, terms, ceiling, signature, maximum }: AcceptedVoucher, acceptedAt: number): void {
+  accept({ channelId, terms, ceiling, signature, maximum, redeemed }: AcceptedVoucher, acceptedAt: number): void {
     this.#transaction(() => {
       const known = this.#get("SELECT highest FROM channels WHERE channel_id = ?", channelId);
       if (known && money(known.highest) >= ceiling)
@@ -114,10 +117,10 @@ export class Ledger {
           hint: "Sign a voucher above the highest one.",
         });
       this.#run(
-        `INSERT INTO channels VALUES (?, ?, ?, ?, ?, ?, '0', ?, ?, '0', '0', '0x', '0', NULL)
+        `INSERT INTO channels VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '0', '0x', ?, NULL)
          ON CONFLICT (channel_id) DO UPDATE SET highest = excluded.highest, highest_signature = excluded.highest_signature`,
         ...[channelId, terms.payer, terms.signer, terms.payee, assetIdFromUint(terms.model), terms.salt],
-        ...[ceiling.toString(), signature],
+        ...[redeemed.toString(), ceiling.toString(), signature, redeemed.toString(), redeemed.toString()],
       );
       this.#run(
         "INSERT INTO vouchers (channel_id, ceiling, signature, maximum, accepted_at, status) VALUES (?, ?, ?, ?, ?, 'open')",
@@ -129,7 +132,7 @@ export class Ledger {
   /**
    * Charges an answer and stores it. `sign` gets the running total that the Answer states (the channel's total with this
    * price, clipped to the ceiling) and must return without waiting, so that no other answer comes in between.
-   * @throws `answer.cut_conflict` when the voucher is not in flight any more
+   * @throws `answer.unknown` when the voucher is not in flight any more
    */
   answer<T extends { statementId: Hex; until: number; signature: Hex; evidence: Uint8Array }>(
     { channelId, ceiling, price, at }: { channelId: ChannelId; ceiling: BaseUnits; price: BaseUnits; at: number },
@@ -141,15 +144,15 @@ export class Ledger {
         ...[channelId, ceiling.toString()],
       );
       if (voucher?.status !== "open")
-        throw new FoldmarkError("answer.cut_conflict", `The voucher for ${ceiling} is not in flight.`, {
+        throw new FoldmarkError("answer.unknown", `The voucher for ${ceiling} is not in flight.`, {
           details: { channelId, ceiling: ceiling.toString(), status: String(voucher?.status ?? "unknown") },
         });
-      const channel = this.#get("SELECT charged, claim_amount FROM channels WHERE channel_id = ?", channelId);
-      const total = baseUnits(money(channel?.charged) + price);
-      const charged = total < ceiling ? total : ceiling;
+      const account = this.channel(channelId);
+      assert(account, "a voucher has a channel");
+      const { charged, ledger } = chargeAnswer(account.ledger, { ceiling, price });
       const signed = sign(charged);
-      this.#run("UPDATE channels SET charged = ? WHERE channel_id = ?", total.toString(), channelId);
-      if (charged > money(channel?.claim_amount))
+      this.#run("UPDATE channels SET charged = ? WHERE channel_id = ?", ledger.charged.toString(), channelId);
+      if (charged > money(this.#get("SELECT claim_amount FROM channels WHERE channel_id = ?", channelId)?.claim_amount))
         this.#run(
           `UPDATE channels SET claim_amount = ?, claim_ceiling = ?, claim_signature = ?,
            owing_since = coalesce(owing_since, ?) WHERE channel_id = ?`,
