@@ -1,6 +1,7 @@
-// program, ops, expression, encode, decode <- validate <- builder; commitments; reference and wasm stand on all of them
+// program, ops, expression, encode, decode <- intervals <- validate <- builder, commitments, session <- reference, wasm <- testing
 export * from "./builder/index.ts";
 export { decodeProgram } from "./decode.ts";
+export { elementBytes, RANGE, readElement, saturate } from "./elements.ts";
 export {
   encodeCode,
   encodeHeader,
@@ -13,6 +14,13 @@ export {
 export type * from "./engine.ts";
 export { MachineError } from "./errors.ts";
 export * from "./expression.ts";
+export { analyseIntervals, type Interval, type IntervalAnalysis, type IntervalEnvironment } from "./intervals.ts";
+export { checkJob, checkRequest, loadConstants, tensorByteLength } from "./job.ts";
 export * from "./ops.ts";
 export * from "./program.ts";
+export * from "./reference/index.ts";
+export { checkWants, type SessionRules, sessionRules } from "./session.ts";
+export { type FoldIntervalOptions, type FoldIntervals, foldIntervals } from "./validate/foldIntervals.ts";
+export { claimedBeforeLast, differingRequest, type RequestUse, requestBeforeLast } from "./validate/inputUse.ts";
+export { isPerStep, type StepwiseReason, stepwiseReasons } from "./validate/stepwise.ts";
 export { assertWellFormed, expressionsOf, type FoldExpressions } from "./validate/wellFormed.ts";

@@ -1,0 +1,95 @@
+import { elementBytes, readElement } from "../elements.ts";
+import type { TensorBytes } from "../engine.ts";
+import { type Program, sizeAt, tensorsOf } from "../program.ts";
+import { element, type Operands } from "./element.ts";
+
+/** What an evaluation reads. A session replaces T and the claimed tensors as it goes forward. */
+export type EvaluationInputs = { T: number; request: TensorBytes[]; claimed: TensorBytes[]; constants: TensorBytes[] };
+
+/** Computes the matrices of a job when they are asked for, each once. */
+export class Evaluation {
+  readonly #program: Program;
+  readonly #matrices = new Map<string, bigint[]>();
+  readonly #operands: Operands;
+  inputs: EvaluationInputs;
+
+  /** `earlier` gives the folds of stages before the last from another evaluation. */
+  constructor(
+    program: Program,
+    inputs: EvaluationInputs,
+    earlier?: (stage: number, fold: number, t: number) => bigint[],
+  ) {
+    this.#program = program;
+    this.inputs = inputs;
+    const tensors = tensorsOf(program);
+    const last = program.stages.length - 1;
+    this.#operands = {
+      tensor: (tensor, row, col) => {
+        const decl = tensors[tensor];
+        const bytes = this.#tensor(tensor);
+        if (!decl || !bytes) throw new RangeError(`There is no tensor ${tensor}.`);
+        return readElement(decl.type, bytes, row * sizeAt(decl.cols, { t: 0, T: this.inputs.T }) + col);
+      },
+      fold: ({ stage, fold, t, r, c }) => {
+        const matrix = earlier && stage < last ? earlier(stage, fold, t) : this.matrix(stage, fold, t);
+        const value = matrix[r * this.#shape(stage, fold, t).cols + c];
+        if (value === undefined)
+          throw new RangeError(`Stage ${stage}, fold ${fold} has no element (${t}, ${r}, ${c}).`);
+        return value;
+      },
+    };
+  }
+
+  steps(stage: number): number {
+    return sizeAt(this.#program.stages[stage]?.steps ?? 1, { t: 0, T: this.inputs.T });
+  }
+
+  /** The elements of a fold at one step, row by row. */
+  matrix(stage: number, fold: number, t: number): bigint[] {
+    const known = this.#matrices.get(`${stage} ${fold} ${t}`);
+    if (known) return known;
+    // a loop is computed from its first step on, fold by fold, rather than by recursion as deep as its steps
+    if (this.#program.stages[stage]?.order === 2)
+      for (let before = this.#nextStep(stage, t); before < t; before++)
+        for (const each of this.#program.stages[stage]?.folds.keys() ?? []) this.#compute(stage, each, before);
+    return this.#compute(stage, fold, t);
+  }
+
+  /** The same as bytes in the fold's type. */
+  bytes(stage: number, fold: number, t: number): Uint8Array {
+    return elementBytes(this.#program.stages[stage]?.folds[fold]?.type ?? "i64", this.matrix(stage, fold, t));
+  }
+
+  #tensor(number: number): TensorBytes | undefined {
+    const { request, claimed, constants } = this.inputs;
+    const afterRequests = number - request.length;
+    if (afterRequests < 0) return request[number];
+    return claimed[afterRequests] ?? constants[afterRequests - claimed.length];
+  }
+
+  #nextStep(stage: number, t: number): number {
+    let step = t;
+    while (step > 0 && !this.#matrices.has(`${stage} 0 ${step - 1}`)) step--;
+    return step;
+  }
+
+  #compute(stage: number, fold: number, t: number): bigint[] {
+    const key = `${stage} ${fold} ${t}`;
+    const known = this.#matrices.get(key);
+    if (known) return known;
+    const { rows, cols } = this.#shape(stage, fold, t);
+    const job = { T: this.inputs.T, operands: this.#operands };
+    const values = Array.from({ length: rows * cols }, (_, e) =>
+      element(this.#program, { stage, fold, t, r: Math.floor(e / cols), c: e % cols }, job),
+    );
+    this.#matrices.set(key, values);
+    return values;
+  }
+
+  #shape(stage: number, fold: number, t: number): { rows: number; cols: number } {
+    const decl = this.#program.stages[stage]?.folds[fold];
+    if (!decl) throw new RangeError(`There is no fold ${fold} in stage ${stage}.`);
+    const when = { t, T: this.inputs.T };
+    return { rows: sizeAt(decl.rows, when), cols: sizeAt(decl.cols, when) };
+  }
+}

@@ -1,0 +1,6 @@
+// arithmetic, philox <- element <- evaluation <- engine, trace
+export { arithmetic } from "./arithmetic.ts";
+export { type ElementAddress, element, type Operands } from "./element.ts";
+export { openReference } from "./engine.ts";
+export { philox4x32 } from "./philox.ts";
+export { type ReferenceTrace, traceByReference } from "./trace.ts";
