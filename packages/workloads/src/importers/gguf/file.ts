@@ -42,7 +42,7 @@ export class GgufFile {
   /** All bytes of a tensor, as they are in the file. */
   async read(name: string): Promise<Uint8Array> {
     const { offset, bytes } = this.tensor(name);
-    return readExactly(this.#handle, { path: this.path, field: `tensor ${name}`, offset, length: bytes });
+    return this.#bytes({ field: `tensor ${name}`, offset, length: bytes });
   }
 
   /** The bytes of `count` rows from row `from` on; a row is the last dimension. Throws `gguf.rows`. */
@@ -63,12 +63,13 @@ export class GgufFile {
       );
     }
     const rowBytes = bytes / rows;
-    return readExactly(this.#handle, {
-      path: this.path,
-      field: `tensor ${name} (row ${from})`,
-      offset: offset + from * rowBytes,
-      length: count * rowBytes,
-    });
+    const field = `tensor ${name} (row ${from})`;
+    return this.#bytes({ field, offset: offset + from * rowBytes, length: count * rowBytes });
+  }
+
+  async #bytes(at: { field: string; offset: number; length: number }): Promise<Uint8Array> {
+    const { buffer, byteOffset, byteLength } = await readExactly(this.#handle, { path: this.path, ...at });
+    return new Uint8Array(buffer, byteOffset, byteLength);
   }
 
   close(): Promise<void> {
