@@ -1,0 +1,2 @@
+// choices <- randomBytes, randomExpression <- randomProgram; for tests only: fast-check is no dependency of the package
+export { type RandomJob, type RandomProgramOptions, randomJob } from "./randomProgram.ts";
