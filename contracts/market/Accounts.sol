@@ -194,24 +194,28 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     ///      stake. What is taken belongs to nobody until the caller pays it to somebody.
     function _takeHeldThenStake(address payee, uint256 wanted) internal returns (uint256 taken) {
         (Income memory income, uint96 released) = _rolled(payee);
-        Stake memory account = _stakes[payee];
-        uint256 have = uint256(income.previous) + income.current + account.amount;
+        uint256 held = uint256(income.previous) + income.current;
+        uint256 have = held < wanted ? held + _stakes[payee].amount : held;
         taken = Math.min(wanted, have) & ~uint256(1);
         if (taken == 0) revert StakeTooLow(have, wanted);
 
-        // each part is at most the uint96 it is taken from, and together they are `taken`
+        // each part is at most the uint96 that it is taken from, and together they are `taken`
         uint96 fromPrevious = uint96(Math.min(taken, income.previous));
         uint96 fromCurrent = uint96(Math.min(taken - fromPrevious, income.current));
-        uint96 fromStake = uint96(taken - fromPrevious - fromCurrent);
         income.previous -= fromPrevious;
         income.current -= fromCurrent;
         _incomes[payee] = income;
         if (released > 0) _ready[payee] += released;
-        if (fromStake > 0) {
-            account.amount -= fromStake;
-            if (account.unbonding > account.amount) account.unbonding = account.amount;
-            _stakes[payee] = account;
-        }
+        uint256 fromStake = taken - fromPrevious - fromCurrent;
+        if (fromStake > 0) _takeStake(payee, uint96(fromStake));
+    }
+
+    /// @dev What is unbonding is the last to be taken.
+    function _takeStake(address payee, uint96 amount) internal {
+        Stake memory account = _stakes[payee];
+        account.amount -= amount;
+        if (account.unbonding > account.amount) account.unbonding = account.amount;
+        _stakes[payee] = account;
     }
 
     /// @dev The held income as of now, and what has left the hold since it was last stored.

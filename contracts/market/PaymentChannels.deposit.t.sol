@@ -12,10 +12,6 @@ import {ERC3009} from "@openzeppelin/contracts/token/ERC20/extensions/draft-ERC3
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 contract PaymentChannelsDepositTest is MarketTest {
-    bytes32 private constant RECEIVE_TYPEHASH = keccak256(
-        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-    );
-
     function test_deposit_opensOnceAndAddsUp() public {
         Channel memory c = _aChannel();
         bytes32 id = channels.channelIdOf(c);
@@ -96,7 +92,7 @@ contract PaymentChannelsDepositTest is MarketTest {
 
     function test_depositWithAuthorization_paysFromThePayerWhoeverBringsIt() public {
         Channel memory c = _aChannel();
-        bytes memory signature = _authorization(PAYER_KEY, c, 11, "first");
+        bytes memory signature = _authorization(c, 11, "first");
         vm.prank(stranger);
         bytes32 id = channels.depositWithAuthorization(c, 11, 0, type(uint256).max, "first", signature);
         vm.assertEq(channels.balanceOf(id).deposit, 11, "deposit");
@@ -104,7 +100,7 @@ contract PaymentChannelsDepositTest is MarketTest {
     }
 
     function test_depositWithAuthorization_refusesARedirectedAuthorization() public {
-        bytes memory signature = _authorization(PAYER_KEY, _aChannel(), 11, "first");
+        bytes memory signature = _authorization(_aChannel(), 11, "first");
         Channel memory thief = _aChannel();
         thief.payee = stranger;
         vm.expectRevert(abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector));
@@ -113,7 +109,7 @@ contract PaymentChannelsDepositTest is MarketTest {
 
     function test_depositWithAuthorization_refusesASecondUse() public {
         Channel memory c = _aChannel();
-        bytes memory signature = _authorization(PAYER_KEY, c, 11, "first");
+        bytes memory signature = _authorization(c, 11, "first");
         bytes32 id = channels.depositWithAuthorization(c, 11, 0, type(uint256).max, "first", signature);
         bytes32 nonce = keccak256(abi.encode(id, bytes32("first")));
         vm.expectRevert(abi.encodeWithSelector(ERC3009.ERC3009UsedAuthorization.selector, payer, nonce));
@@ -149,19 +145,5 @@ contract PaymentChannelsDepositTest is MarketTest {
             bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
             "the callback's failure"
         );
-    }
-
-    function _authorization(
-        uint256 key,
-        Channel memory c,
-        uint256 amount,
-        bytes32 salt
-    ) private view returns (bytes memory) {
-        bytes32 nonce = keccak256(abi.encode(channels.channelIdOf(c), salt));
-        bytes32 structHash =
-            keccak256(abi.encode(RECEIVE_TYPEHASH, c.payer, address(channels), amount, 0, type(uint256).max, nonce));
-        bytes32 digest = keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), structHash));
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
-        return abi.encodePacked(r, s, v);
     }
 }

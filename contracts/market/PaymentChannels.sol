@@ -178,7 +178,9 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
         if (balance.slack == PROVED) revert NotOvercharged();
         if (a.maxClaimableAmount != uint256(balance.redeemed) + balance.slack) revert NotOvercharged();
         if (a.charged >= balance.redeemed) revert NotOvercharged();
-        bytes32 digest = _hashTypedDataV4(a.structHashOfAnswer());
+        bytes32 digest = _hashTypedDataV4(
+            TypedData.answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until)
+        );
         address key = ECDSA.recover(digest, r, vs);
         if (a.until > answerableUntil(a.payee, key)) revert NotAllowed(key);
 
@@ -196,7 +198,7 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
 
     /// @inheritdoc IPaymentChannels
     function channelIdOf(Channel calldata c) public view returns (bytes32) {
-        return _hashTypedDataV4(c.structHash());
+        return _hashTypedDataV4(TypedData.channelHash(c.payer, c.signer, c.payee, c.model, c.salt));
     }
 
     /// @inheritdoc IPaymentChannels
@@ -224,10 +226,10 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
     function _addDeposit(Channel calldata c, uint96 amount) private returns (bytes32 id) {
         if (c.payer == address(0) || c.signer == address(0) || c.payee == address(0)) revert BadTerms();
         if (amount == 0) revert ZeroAmount();
-        _requireModel(c.model);
         id = channelIdOf(c);
         Balance storage balance = _balances[id];
         uint256 before = balance.deposit;
+        if (before == 0) _requireModel(c.model); // a model that is known stays known
         uint256 total = before + amount;
         if (total > type(uint88).max) revert AmountTooLarge(amount);
 

@@ -34,14 +34,23 @@ library TypedData {
         "Answer(address payee,bytes32 statementId,bytes32 channelId,uint128 maxClaimableAmount,uint128 charged,uint64 until)"
     );
 
-    function structHash(Channel memory channel) internal pure returns (bytes32) {
-        return channelHash(channel.payer, channel.signer, channel.payee, channel.model, channel.salt);
+    function structHash(Channel memory c) internal pure returns (bytes32) {
+        return channelHash(c.payer, c.signer, c.payee, c.model, c.salt);
     }
 
     function structHashOfAnswer(Answer memory a) internal pure returns (bytes32) {
-        return keccak256(
-            abi.encode(ANSWER_TYPEHASH, a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until)
-        );
+        return answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until);
+    }
+
+    function answerHash(
+        address payee,
+        bytes32 statementId,
+        bytes32 channelId,
+        uint128 maxClaimableAmount,
+        uint128 charged,
+        uint64 until
+    ) internal pure returns (bytes32) {
+        return keccak256(abi.encode(ANSWER_TYPEHASH, payee, statementId, channelId, maxClaimableAmount, charged, until));
     }
 
     function channelHash(

@@ -13,9 +13,6 @@ import {MarketTest} from "./MarketTest.sol";
 contract MarketHandler is MarketTest {
     uint256 private constant CHANNELS = 6;
     uint96 private constant MOST = 100 * TUSD;
-    bytes32 private constant RECEIVE_TYPEHASH = keccak256(
-        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
-    );
 
     address public constant THIEF = address(0x741EF);
     address private constant TUNER = address(0x7E4E4);
@@ -79,12 +76,7 @@ contract MarketHandler is MarketTest {
         Channel memory c = _channel(which);
         amount = _amount(amount);
         bytes32 salt = bytes32(++_nonce);
-        bytes32 nonce = keccak256(abi.encode(channels.channelIdOf(c), salt));
-        bytes32 terms =
-            keccak256(abi.encode(RECEIVE_TYPEHASH, payer, address(channels), amount, 0, type(uint256).max, nonce));
-        (uint8 v, bytes32 r, bytes32 s) =
-            vm.sign(PAYER_KEY, keccak256(abi.encodePacked(hex"1901", token.DOMAIN_SEPARATOR(), terms)));
-        channels.depositWithAuthorization(c, amount, 0, type(uint256).max, salt, abi.encodePacked(r, s, v));
+        channels.depositWithAuthorization(c, amount, 0, type(uint256).max, salt, _authorization(c, amount, salt));
     }
 
     /// @notice A batch of three rows for channels of one payee and model, each of a random kind.

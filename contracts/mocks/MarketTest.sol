@@ -21,6 +21,9 @@ abstract contract MarketTest is Test {
     uint256 internal constant NOTICE = 1 days;
     uint16 internal constant ROYALTY_BPS = 500;
     uint40 internal constant FOREVER = type(uint40).max;
+    bytes32 internal constant RECEIVE_TYPEHASH = keccak256(
+        "ReceiveWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
 
     uint256 internal constant PAYER_KEY = 0xA11CE;
     uint256 internal constant SIGNER_KEY = 0x51611E4;
@@ -111,6 +114,16 @@ abstract contract MarketTest is Test {
     }
 
     /* SIGNATURES */
+
+    /// @dev The payer's ERC-3009 authorization for a deposit, valid at any time.
+    function _authorization(Channel memory c, uint256 amount, bytes32 salt) internal view returns (bytes memory) {
+        bytes32 nonce = keccak256(abi.encode(_digest(c.structHash()), salt));
+        bytes32 terms =
+            keccak256(abi.encode(RECEIVE_TYPEHASH, c.payer, address(channels), amount, 0, type(uint256).max, nonce));
+        (uint8 v, bytes32 r, bytes32 s) =
+            vm.sign(PAYER_KEY, MessageHashUtils.toTypedDataHash(token.DOMAIN_SEPARATOR(), terms));
+        return abi.encodePacked(r, s, v);
+    }
 
     function _digest(bytes32 structHash) internal view returns (bytes32) {
         return MessageHashUtils.toTypedDataHash(channels.DOMAIN_SEPARATOR(), structHash);
