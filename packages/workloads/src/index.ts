@@ -1,10 +1,36 @@
 // Order of the folders: errors; importers, tokenizers; templates; packages; defaultModel. None imports a later one.
+
+// exact; llama, simulations; calibration; families; execution.
+export { collectMaxima } from "./calibration/collect.ts";
 export { WorkloadError } from "./errors.ts";
+export { type Candidate, check, type Difference, type Verdict } from "./execution/check.ts";
+export { Generation, type GenerationOptions, generateWhole } from "./execution/generation.ts";
+export type { AnsweredJob, ServedModel } from "./execution/job.ts";
+export { runWhole } from "./execution/whole.ts";
+export { families } from "./families/index.ts";
 export { dequantise } from "./importers/dequantise.ts";
 export { type GgufFile, openGguf } from "./importers/gguf/file.ts";
 export type { GgufTensor } from "./importers/gguf/header.ts";
 export type { GgufMetadata, GgufValue } from "./importers/gguf/metadata.ts";
 export { GGUF_TYPES, type GgufType } from "./importers/gguf/types.ts";
+export { type LlamaConfiguration, parseLlamaConfiguration } from "./llama/configuration.ts";
+export { type ConvertOptions, convertLlama } from "./llama/convert.ts";
+export { ggufLlama } from "./llama/ggufSource.ts";
+export { llamaConstants } from "./llama/layout.ts";
+export type { LlamaMaxima } from "./llama/maxima.ts";
+export { type LlamaProgram, llamaProgram } from "./llama/program.ts";
+export {
+  checkLlamaRequest,
+  type LlamaOrder,
+  type LlamaRequest,
+  llamaRequest,
+  readLlamaRequest,
+  type Sampling,
+  tokenBytes,
+  tokensOf,
+  withLimit,
+} from "./llama/request.ts";
+export type { LlamaShape, LlamaSource } from "./llama/source.ts";
 export { assetId } from "./packages/assetId.ts";
 export { canonicalJson, type Json } from "./packages/canonicalJson.ts";
 export type { AnswerSource, BuiltModel, Families, Family, LengthRule, ModelKind } from "./packages/family.ts";
@@ -12,6 +38,23 @@ export { fromHex, type Hex, toHex } from "./packages/hex.ts";
 export { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, PACKAGE_FILES } from "./packages/manifest.ts";
 export { type ModelPackage, type OpenPackageOptions, openPackage } from "./packages/open.ts";
 export { type PackageParts, writePackage } from "./packages/write.ts";
+export { blackScholes } from "./simulations/closedForm.ts";
+export {
+  DEFAULT_MONTE_CARLO,
+  type MonteCarloConfiguration,
+  monteCarloConstants,
+  parseMonteCarloConfiguration,
+} from "./simulations/monteCarlo.ts";
+export {
+  type CallOrder,
+  type CallPrice,
+  callBlocks,
+  callRequest,
+  checkCallRequest,
+  type EuropeanCall,
+  PATHS_PER_BLOCK,
+  readCallPrice,
+} from "./simulations/option.ts";
 export type { ChatMessage } from "./templates/message.ts";
 export { type RenderOptions, renderChat } from "./templates/render.ts";
 export { type ChatFormat, renderChatTokens, renderChatTokensInWorker } from "./templates/tokens.ts";
