@@ -1,7 +1,9 @@
-import { type DestinationStream, type Logger, pino } from "pino";
+import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, pino } from "pino";
 import { redact, redactText } from "./redact.ts";
 
 export type { Logger } from "pino";
+
+type ChildArguments<Levels extends string> = [bindings: Bindings, options?: ChildLoggerOptions<Levels>];
 export const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -18,7 +20,7 @@ export type LogOptions = {
  * prompt reaches a log by a careless field.
  */
 export function createLogger({ name, level = "info", destination = pino.destination(2) }: LogOptions): Logger {
-  return pino(
+  const logger = pino(
     {
       name,
       level,
@@ -27,7 +29,6 @@ export function createLogger({ name, level = "info", destination = pino.destinat
       formatters: {
         level: (label) => ({ level: label }),
         log: (record) => redact(record) as Record<string, unknown>,
-        bindings: (bindings) => redact(bindings) as Record<string, unknown>,
       },
       // pino would print an error by its own serializer, behind the formatter
       serializers: { err: redact, error: redact },
@@ -45,4 +46,13 @@ export function createLogger({ name, level = "info", destination = pino.destinat
     },
     destination,
   );
+  // bindings of a child pass through no formatter; children of children inherit this method
+  const child: Logger["child"] = logger.child;
+  logger.child = function childOf<Levels extends string>(
+    this: Logger,
+    ...[bindings, childOptions]: ChildArguments<Levels>
+  ) {
+    return child.call<Logger, ChildArguments<Levels>, Logger<Levels>>(this, redact(bindings) as Bindings, childOptions);
+  };
+  return logger;
 }
