@@ -20,6 +20,15 @@ export * from "./ops.ts";
 export * from "./program.ts";
 export * from "./reference/index.ts";
 export { checkWants, type SessionRules, sessionRules } from "./session.ts";
+export {
+  ACCEPTANCE_LIMITS,
+  type AcceptanceLimits,
+  type AcceptanceReport,
+  assertAccepted,
+  examineProgram,
+  type Refusal,
+} from "./validate/accepted.ts";
+export { costOfFold, type FoldCost } from "./validate/cost.ts";
 export { type FoldIntervalOptions, type FoldIntervals, foldIntervals } from "./validate/foldIntervals.ts";
 export { claimedBeforeLast, differingRequest, type RequestUse, requestBeforeLast } from "./validate/inputUse.ts";
 export { isPerStep, type StepwiseReason, stepwiseReasons } from "./validate/stepwise.ts";
