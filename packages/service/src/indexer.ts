@@ -22,6 +22,9 @@ export type SyncReport = {
   applied: number;
 };
 
+/** How often a range is read again because the chain changed meanwhile, before somebody is told. */
+const MAX_FRUITLESS = 5;
+
 type Header = BlockRef & { parentHash: Hex };
 
 /**
@@ -60,19 +63,22 @@ export class Indexer {
   }
 
   async #run(): Promise<SyncReport> {
-    const report: SyncReport = { head: this.head, rolledBack: 0, applied: 0 };
-    try {
-      for (let isDone = false; !isDone; ) {
-        report.rolledBack += await this.#rollBackToChain();
-        const step = await this.#advance();
-        report.applied += step.applied;
-        isDone = step.isDone;
-      }
-    } catch (cause) {
-      if (cause instanceof FoldmarkError) throw cause;
-      throw new FoldmarkError("chain.unreachable", "The chain did not answer while its events were read.", { cause });
+    let rolledBack = 0;
+    let applied = 0;
+    for (let fruitless = 0; fruitless < MAX_FRUITLESS; ) {
+      rolledBack += await this.#rollBackToChain();
+      const step = await this.#advance();
+      applied += step.applied;
+      if (step.outcome === "done") return { head: this.head, rolledBack, applied };
+      fruitless = step.outcome === "changed" ? fruitless + 1 : 0;
     }
-    return { ...report, head: this.head };
+    throw new FoldmarkError(
+      "chain.unreachable",
+      `The chain changed ${MAX_FRUITLESS} times while its events were read.`,
+      {
+        hint: "If the RPC address stands for several machines, they disagree: use one.",
+      },
+    );
   }
 
   /** @returns how many indexed blocks are no longer on the chain */
@@ -98,23 +104,25 @@ export class Indexer {
   }
 
   /** Indexes the next range, unless the chain changes while it is read. */
-  async #advance(): Promise<{ applied: number; isDone: boolean }> {
+  async #advance(): Promise<{ applied: number; outcome: "done" | "more" | "changed" }> {
     const { deployment, confirmations, rangeBlocks, reorgDepth } = this.#options;
-    const chainHead = await this.#client.getBlockNumber();
+    const chainHead = await asked(this.#client.getBlockNumber());
     const target = confirmedBlock({ head: chainHead, confirmations });
     const from = this.head ? this.head.number + 1n : BigInt(deployment.fromBlock);
-    if (from > target) return { applied: 0, isDone: true };
+    if (from > target) return { applied: 0, outcome: "done" };
 
     const to = from + BigInt(rangeBlocks) - 1n < target ? from + BigInt(rangeBlocks) - 1n : target;
     // headers are kept only for blocks that may still be reorganised; the hash of `to` vouches for all before it
     const firstKept = target - BigInt(reorgDepth);
     const last = await this.#header(to);
-    const logs = await this.#client.getLogs({ address: marketAddresses(deployment), fromBlock: from, toBlock: to });
+    const logs = await asked(
+      this.#client.getLogs({ address: marketAddresses(deployment), fromBlock: from, toBlock: to }),
+    );
     const headers = await this.#headersOf({ from, to, last, firstKept, logs });
-    if (!headers || (await this.#hashAt(to)) !== last.hash) return { applied: 0, isDone: false };
+    if (!headers || (await this.#hashAt(to)) !== last.hash) return { applied: 0, outcome: "changed" };
 
     const applied = await this.#apply(headers, decodeMarketEvents(logs));
-    return { applied, isDone: to === target };
+    return { applied, outcome: to === target ? "done" : "more" };
   }
 
   /** Headers of blocks with events and of those in the reorg window, or nothing if they do not fit together. */
@@ -164,13 +172,21 @@ export class Indexer {
   }
 
   async #header(number: bigint): Promise<Header> {
-    const block = await this.#client.getBlock({ blockNumber: number });
+    const block = await asked(this.#client.getBlock({ blockNumber: number }));
     return { number, hash: block.hash, parentHash: block.parentHash, timestamp: block.timestamp };
   }
 
   /** Undefined where the chain has become shorter. */
   async #hashAt(number: bigint): Promise<Hex | undefined> {
-    if ((await this.#client.getBlockNumber()) < number) return undefined;
-    return (await this.#client.getBlock({ blockNumber: number })).hash;
+    if ((await asked(this.#client.getBlockNumber())) < number) return undefined;
+    return (await asked(this.#client.getBlock({ blockNumber: number }))).hash;
+  }
+}
+
+async function asked<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw new FoldmarkError("chain.unreachable", "The chain did not answer while its events were read.", { cause });
   }
 }

@@ -170,6 +170,38 @@ describe("Indexer and MarketView", () => {
     expect(view.offersOf(assetId)[0]?.candidate.prices.out).toBe(9n);
   });
 
+  it("never mix two chains when one replaces the other between two questions", async () => {
+    const provider = actor(connection, deployment, 2);
+    await provider.register("http://before.example");
+    for (const method of ["getBlock", "getLogs"] as const) {
+      const start = await connection.client.getBlockNumber();
+      await provider.pause(true);
+      let isReplaced = false;
+      // the real client, but the chain is another one right after the first answer of one kind
+      const client = {
+        ...connection.client,
+        [method]: async (...args: never[]) => {
+          const result = await (connection.client[method] as (...args: never[]) => Promise<unknown>)(...args);
+          if (!isReplaced) {
+            isReplaced = true;
+            await chain.test.request({
+              method: "anvil_rollback",
+              params: [Number((await connection.client.getBlockNumber()) - start)],
+            } as never);
+            await provider.pause(false);
+          }
+          return result;
+        },
+      } as typeof connection.client;
+      const disturbed = new MarketView({ readStake: stakeReader(connection.client, deployment) });
+      await new Indexer(client, [disturbed], { deployment, confirmations: 1 }).sync();
+      const fresh = index();
+      await fresh.indexer.sync();
+      expect(contentOf(disturbed), method).toEqual(contentOf(fresh.view));
+      expect(disturbed.provider(provider.account.address)?.isPaused, method).toBe(false);
+    }
+  });
+
   it("say so when a reorganisation is deeper than what is kept", async () => {
     const { indexer } = index({ reorgDepth: 2 });
     await chain.test.mine({ blocks: 6 });
@@ -294,6 +326,24 @@ describe("a deployment", () => {
       details: { name: "models" },
     });
   });
+});
+
+it("an indexer of a chain that has gone says so, and leaves errors of a projection as they are", async () => {
+  const dead = await startAnvil();
+  const gone = await connectLocal(dead.url);
+  await dead[Symbol.asyncDispose]();
+  await expect(new Indexer(gone.client, [], { deployment, confirmations: 1 }).sync()).rejects.toMatchObject({
+    code: "chain.unreachable",
+  });
+  const failing = {
+    apply: async () => {
+      throw new Error("disk full");
+    },
+    rollback: async () => undefined,
+  };
+  await expect(new Indexer(connection.client, [failing], { deployment, confirmations: 1 }).sync()).rejects.toThrow(
+    "disk full",
+  );
 });
 
 describe("connectChain", () => {
