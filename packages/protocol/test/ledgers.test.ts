@@ -8,6 +8,7 @@ import {
   chargeAnswer,
   closeReserved,
   closeWithoutAnswer,
+  mulDivDown,
   openPayeeLedger,
   openPayerLedger,
   putInFlight,
@@ -143,12 +144,12 @@ describe("bookCharge", () => {
 /** One step of a run: a new request, or the request at some place in a queue moves on. */
 type Step =
   | { do: "ask"; maximum: number }
-  | { do: "finish"; at: number; share: number }
+  | { do: "finish"; at: number; percent: number }
   | { do: "abandon"; at: number }
   | { do: "deliver"; at: number };
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant("ask" as const), maximum: fc.integer({ min: 1, max: 1000 }) }),
-  fc.record({ do: fc.constant("finish" as const), at: fc.nat(), share: fc.double({ min: 0, max: 1, noNaN: true }) }),
+  fc.record({ do: fc.constant("finish" as const), at: fc.nat(), percent: fc.integer({ min: 0, max: 100 }) }),
   fc.record({ do: fc.constant("abandon" as const), at: fc.nat() }),
   fc.record({ do: fc.constant("deliver" as const), at: fc.nat() }),
 );
@@ -163,10 +164,10 @@ function playHonestly(steps: readonly Step[]) {
   let bestCharged = 0n;
   let paid = 0n;
 
-  const finish = (at: number, share: number) => {
+  const finish = (at: number, percent: number) => {
     const [request] = working.splice(at % working.length, 1);
     if (!request) return;
-    const price = baseUnits(BigInt(Math.floor(Number(request.maximum) * share)));
+    const price = mulDivDown(request.maximum, BigInt(percent), 100n);
     const { ledger, charged } = chargeAnswer(payeeSide, { ceiling: request.ceiling, price });
     payeeSide = ledger;
     onTheWay.push({ ceiling: request.ceiling, price, charged });
@@ -202,7 +203,7 @@ function playHonestly(steps: readonly Step[]) {
       payerSide = ledger;
       payeeSide = verdict.ledger;
       working.push({ ceiling, maximum });
-    } else if (move.do === "finish" && working.length) finish(move.at, move.share);
+    } else if (move.do === "finish" && working.length) finish(move.at, move.percent);
     else if (move.do === "abandon" && working.length) {
       const [request] = working.splice(move.at % working.length, 1);
       if (!request) continue;
@@ -210,7 +211,7 @@ function playHonestly(steps: readonly Step[]) {
       onTheWay.push({ ceiling: request.ceiling, price: baseUnits(0n), charged: "none" });
     } else if (move.do === "deliver" && onTheWay.length) deliver(move.at);
   }
-  while (working.length) finish(0, 1);
+  while (working.length) finish(0, 100);
   while (onTheWay.length) deliver(0);
   return { payerSide, payeeSide, bestCharged, paid };
 }
@@ -234,8 +235,8 @@ describe("an honest payer and an honest payee", () => {
     const { payerSide } = playHonestly([
       { do: "ask", maximum: 100 },
       { do: "ask", maximum: 100 },
-      { do: "finish", at: 1, share: 0.9 },
-      { do: "finish", at: 0, share: 0.8 },
+      { do: "finish", at: 1, percent: 90 },
+      { do: "finish", at: 0, percent: 80 },
       { do: "deliver", at: 1 },
       { do: "deliver", at: 0 },
     ]);
