@@ -2,6 +2,15 @@
 
 // exact; llama, simulations; calibration; families; execution.
 export { collectMaxima } from "./calibration/collect.ts";
+export { DEFAULT_MODEL, type KnownFile, type ModelFacts } from "./defaultModel/facts.ts";
+export {
+  defaultCacheDir,
+  type FetchedModel,
+  type FetchOptions,
+  fetchDefaultModel,
+  fetchModel,
+} from "./defaultModel/fetch.ts";
+export type { FetchProgress } from "./defaultModel/progress.ts";
 export { WorkloadError } from "./errors.ts";
 export { type Candidate, check, type Difference, type Verdict } from "./execution/check.ts";
 export { Generation, type GenerationOptions, generateWhole } from "./execution/generation.ts";
