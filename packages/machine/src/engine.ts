@@ -19,7 +19,10 @@ export type Move = {
   want: Want[];
 };
 
-/** For each want of a move: its elements, step by step, rows by columns, little-endian in the fold's type. */
+/**
+ * For each want of a move: its elements, step by step, rows by columns, little-endian in the fold's type. "all" is every
+ * step of the move, or, of a stage with a constant number of steps, all of those.
+ */
 export type MoveResult = TensorBytes[];
 
 /** A job that is computed step by step. Its kept state (a KV cache) follows from the loads of the program. */
@@ -45,8 +48,9 @@ export type Engine = {
    * element of the result is 1. `job.T` may be at most `session.steps + 1`: the last stage of a language model reads what
    * was computed one step before. `job.request` may differ from the session's in elements that only the last stage loads
    * (an answer that was cut is a whole answer to the same request with a lower limit).
-   * Throws `machine.request_mismatch` where another stage loads an element that differs, and `machine.step_missing` where
-   * the last stage loads a step that was not taken.
+   * Throws `machine.request_mismatch` where another stage loads an element that differs, `machine.claimed_mismatch` where a
+   * claimed column differs from what the session was given, and `machine.step_missing` where the last stage loads a step
+   * that was not taken.
    */
   finish(session: Session, job: Job): TensorBytes;
   /** Runs a whole job and returns what is wanted (`steps: "all"`, or "last"). The last stage is evaluated if it is wanted. */

@@ -117,6 +117,39 @@ describe("costOfFold", () => {
   });
 });
 
+describe("costOfFold over k", () => {
+  const gasOfTerms = (write: (p: ProgramBuilder, at: ReturnType<typeof operands>) => FoldHandle) => {
+    const cost = amongLlama(write);
+    return (cost?.gas ?? 0) - 40 * (cost?.evidenceBytes ?? 0);
+  };
+  const product = (body: Parameters<ProgramBuilder["sum"]>[1]["body"]) => (p: ProgramBuilder) =>
+    p.sum({ type: "i64", cols: 4, axis: 576 }, { body });
+
+  it("takes the fast path whatever is computed for the rows, and only for runs with the wider first", () => {
+    const fast = gasOfTerms((p, { n, w }) => product(({ t, c, k }) => mul(n.at(t, 0, k), w.at(c, k)))(p));
+    const swapped = gasOfTerms((p, { n, w }) => product(({ t, c, k }) => mul(w.at(c, k), n.at(t, 0, k)))(p));
+    expect(swapped - fast).toBe(576 * (2 * 250 + 300 - 90));
+    const shared = gasOfTerms((p, { n, w }) =>
+      product(({ t, c, k }) => {
+        const row = udiv(c, 3);
+        return mul(n.at(t, row, k), w.at(row, k));
+      })(p),
+    );
+    expect(shared - fast).toBe(4_000 + 1_000 + 1_000); // udiv, its literal, one copy more than the two variables it replaces
+  });
+
+  it("counts every term of a short sum over a column as an opening of its own", () => {
+    const at = (axis: number) =>
+      amongLlama((p, { w }) => p.sum({ type: "i32", axis }, { body: ({ c, k }) => w.at(k, c) }));
+    const [one, two] = [at(20), at(21)];
+    const opening = 320 + 1_024 + 32 * (9 + 9);
+    expect((two?.evidenceBytes ?? 0) - (one?.evidenceBytes ?? 0)).toBe(opening);
+    expect((two?.gas ?? 0) - (one?.gas ?? 0)).toBe(56_000 + 40 * opening);
+    expect(at(64)?.scattered).toHaveLength(0);
+    expect(at(65)?.scattered).toHaveLength(1);
+  });
+});
+
 describe("assertAccepted", () => {
   it("accepts the known programs", () => {
     for (const program of [firstProgram(), secondProgram()]) expect(() => assertAccepted(program)).not.toThrow();

@@ -4,13 +4,16 @@ import {
   BYTES,
   claimedBeforeLast,
   decodeProgram,
+  element,
   encodeProgram,
   foldIntervals,
   MachineError,
   openReference,
+  operandsFrom,
   type Program,
   readElement,
   size,
+  sizeAt,
   stepwiseReasons,
 } from "../src/index.ts";
 import { type RandomJob, randomJob } from "../src/testing/index.ts";
@@ -74,6 +77,40 @@ describe("a random program", () => {
             );
           }
         }
+      }),
+      { numRuns: 150 },
+    ));
+
+  it("gives any single element again from what an engine gave out", () =>
+    fc.assert(
+      fc.asyncProperty(randomJob(), fc.nat(), fc.nat(), fc.nat(), async (random, i, j, e) => {
+        const { program, job, constants } = random;
+        const { values } = await runWhole(random);
+        const wants = wantsOf(program);
+        const { T } = job;
+        const matrix = (stage: number, fold: number, t: number) => {
+          const decl = program.stages[stage]?.folds[fold];
+          const all = values[wants.findIndex((want) => want.stage === stage && want.fold === fold)];
+          if (!decl || !all) throw new Error("no such fold");
+          const bytesAt = (step: number) =>
+            sizeAt(decl.rows, { t: step, T }) * sizeAt(decl.cols, { t: step, T }) * BYTES[decl.type];
+          let from = 0;
+          for (let step = 0; step < t; step++) from += bytesAt(step);
+          return all.subarray(from, from + bytesAt(t));
+        };
+        const { stage, fold } = wants[i % wants.length] ?? { stage: 0, fold: 0 };
+        const decl = program.stages[stage]?.folds[fold];
+        if (!decl) throw new Error("no such fold");
+        const t = j % sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
+        const cols = sizeAt(decl.cols, { t, T });
+        const at = e % (cols * sizeAt(decl.rows, { t, T }));
+        const operands = operandsFrom(
+          program,
+          { ...job, constant: (index) => constants[index] ?? new Uint8Array() },
+          matrix,
+        );
+        const value = element(program, { stage, fold, t, r: Math.floor(at / cols), c: at % cols }, { T, operands });
+        expect(value).toBe(readElement(decl.type, matrix(stage, fold, t), at));
       }),
       { numRuns: 150 },
     ));

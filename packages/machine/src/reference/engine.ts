@@ -30,12 +30,12 @@ class ReferenceSession implements Session {
 class ReferenceEngine implements Engine {
   readonly backend = "reference";
   readonly program: Program;
-  readonly #constants: TensorBytes[];
+  readonly #constant: (index: number) => TensorBytes;
   readonly #rules: SessionRules;
 
   constructor(program: Program, constants: TensorBytes[]) {
     this.program = program;
-    this.#constants = constants;
+    this.#constant = (index) => constants[index] ?? new Uint8Array(0);
     this.#rules = sessionRules(program);
   }
 
@@ -43,7 +43,7 @@ class ReferenceEngine implements Engine {
     this.#rules.assertStepwise();
     checkRequest(this.program, request);
     const claimed = this.program.claimed.map(() => new Uint8Array(0));
-    return new ReferenceSession(new Evaluation(this.program, { T: 0, request, claimed, constants: this.#constants }));
+    return new ReferenceSession(new Evaluation(this.program, { T: 0, request, claimed, constant: this.#constant }));
   }
 
   advance(moves: Move[]): MoveResult[] {
@@ -68,7 +68,7 @@ class ReferenceEngine implements Engine {
     checkJob(this.program, job);
     this.#rules.checkFinish({ ...evaluation.inputs, steps: session.steps }, job);
     const { T, request, claimed } = job;
-    const inputs = { T, request, claimed, constants: this.#constants };
+    const inputs = { T, request, claimed, constant: this.#constant };
     const last = new Evaluation(this.program, inputs, (stage, fold, t) => {
       const loaded = this.program.stages[stage];
       if (loaded && isPerStep(loaded) && t >= session.steps)
@@ -93,7 +93,7 @@ class ReferenceEngine implements Engine {
   run({ want, ...job }: Job & { want: Want[] }): MoveResult {
     checkJob(this.program, job);
     checkWants(this.program, want);
-    const evaluation = new Evaluation(this.program, { ...job, constants: this.#constants });
+    const evaluation = new Evaluation(this.program, { ...job, constant: this.#constant });
     return want.map((wanted) => this.#wanted(evaluation, wanted, 0));
   }
 

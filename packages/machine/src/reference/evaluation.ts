@@ -1,10 +1,11 @@
-import { elementBytes, readElement } from "../elements.ts";
+import { elementBytes } from "../elements.ts";
 import type { TensorBytes } from "../engine.ts";
-import { type Program, sizeAt, tensorsOf } from "../program.ts";
+import { type Program, sizeAt } from "../program.ts";
 import { element, type Operands } from "./element.ts";
+import { type TensorInputs, tensorOperand } from "./operands.ts";
 
 /** What an evaluation reads. A session replaces T and the claimed tensors as it goes forward. */
-export type EvaluationInputs = { T: number; request: TensorBytes[]; claimed: TensorBytes[]; constants: TensorBytes[] };
+export type EvaluationInputs = TensorInputs & { request: TensorBytes[]; claimed: TensorBytes[] };
 
 /** Computes the matrices of a job when they are asked for, each once. */
 export class Evaluation {
@@ -21,15 +22,9 @@ export class Evaluation {
   ) {
     this.#program = program;
     this.inputs = inputs;
-    const tensors = tensorsOf(program);
     const last = program.stages.length - 1;
     this.#operands = {
-      tensor: (tensor, row, col) => {
-        const decl = tensors[tensor];
-        const bytes = this.#tensor(tensor);
-        if (!decl || !bytes) throw new RangeError(`There is no tensor ${tensor}.`);
-        return readElement(decl.type, bytes, row * sizeAt(decl.cols, { t: 0, T: this.inputs.T }) + col);
-      },
+      tensor: tensorOperand(program, () => this.inputs),
       fold: ({ stage, fold, t, r, c }) => {
         const matrix = earlier && stage < last ? earlier(stage, fold, t) : this.matrix(stage, fold, t);
         const value = matrix[r * this.#shape(stage, fold, t).cols + c];
@@ -58,13 +53,6 @@ export class Evaluation {
   /** The same as bytes in the fold's type. */
   bytes(stage: number, fold: number, t: number): Uint8Array {
     return elementBytes(this.#program.stages[stage]?.folds[fold]?.type ?? "i64", this.matrix(stage, fold, t));
-  }
-
-  #tensor(number: number): TensorBytes | undefined {
-    const { request, claimed, constants } = this.inputs;
-    const afterRequests = number - request.length;
-    if (afterRequests < 0) return request[number];
-    return claimed[afterRequests] ?? constants[afterRequests - claimed.length];
   }
 
   #nextStep(stage: number, t: number): number {

@@ -13,7 +13,8 @@ export type ReferenceTrace = { stageRoots: Uint8Array[]; root: Uint8Array; isTru
 export function traceByReference(program: Program, constants: ConstantSource, job: Job): ReferenceTrace {
   assertWellFormed(program);
   checkJob(program, job);
-  const evaluation = new Evaluation(program, { ...job, constants: loadConstants(program, constants) });
+  const loaded = loadConstants(program, constants);
+  const evaluation = new Evaluation(program, { ...job, constant: (index) => loaded[index] ?? new Uint8Array(0) });
   const stageRoots = program.stages.map((stage, index) => {
     const steps = Array.from({ length: evaluation.steps(index) }, (_, t) => t);
     if (stage.order === 2)

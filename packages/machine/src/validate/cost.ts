@@ -113,18 +113,19 @@ function termGas(
   return gas;
 }
 
-/** A body that is exactly `run, run, mul` of i8 x i8 or i16 x i8 has a fast path. */
+/** A body whose only work over k is the product of two runs, i8 x i8 or i16 x i8 with the wider first, has a fast path. */
 function dotGas(
   program: Program,
   stage: Stage,
   body: DecodedExpression,
   shapes: ReadonlyMap<Expression, KShape>,
 ): number | undefined {
-  const [a, b] = body.root.args;
-  const isMul = body.root.op === "mul" && body.loads.length === 2 && a === body.loads[0] && b === body.loads[1];
-  const areRuns = body.loads.every((load) => shapes.get(load) === "run");
-  if (!isMul || !areRuns || body.picks > 0) return undefined;
-  const types = body.loads.map((load) => typeOf(program, stage, load)).join(" ");
+  const varying = body.nodes.filter((node) => isVarying(shapes.get(node)));
+  const [first, second, product] = varying;
+  if (varying.length !== 3 || product !== body.root || product?.op !== "mul") return undefined;
+  if (product.args[0] !== first || product.args[1] !== second) return undefined;
+  const runs = body.loads.filter((load) => (load === first || load === second) && shapes.get(load) === "run");
+  const types = runs.map((load) => typeOf(program, stage, load)).join(" ");
   return types === "i8 i8" ? GAS.dotI8 : types === "i16 i8" ? GAS.dotI16 : undefined;
 }
 
