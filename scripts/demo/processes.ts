@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 export type Running = {
   name: string;
@@ -100,15 +101,14 @@ export async function run(
   running.add(entry);
   const out: string[] = [];
   const all: string[] = [];
-  for (const [stream, kept] of [
-    [child.stdout, out],
-    [child.stderr, []],
-  ] as const)
+  const read = (stream: Readable, keep: (line: string) => void) =>
     createInterface({ input: stream }).on("line", (line) => {
-      kept.push(line);
+      keep(line);
       all.push(line);
       options.onLine?.(line);
     });
+  read(child.stdout, (line) => out.push(line));
+  read(child.stderr, () => {});
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
   running.delete(entry);
   if (code !== 0) throw new Error(`${name} failed (${signal ?? `exit code ${code}`}):\n${all.slice(-15).join("\n")}`);

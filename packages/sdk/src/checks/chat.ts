@@ -1,0 +1,97 @@
+import type { Receipt } from "@foldmark/protocol";
+import { llamaRequest, type ModelPackage, readLlamaRequest, renderChatTokens, tokensOf } from "@foldmark/workloads";
+import { type Asked, plainMessages, stopsOf } from "../asked.ts";
+import { type Finding, fails, holds, unchecked } from "../finding.ts";
+
+const DEFAULT_TEMPERATURE = 1;
+const DEFAULT_MIN_P = 0;
+
+type Chat = { receipt: Receipt; pkg: ModelPackage };
+
+const boundsOf = ({ pkg }: Chat) => ({ maxT: pkg.program.maxT, vocabulary: pkg.tokenizer().vocabulary });
+
+/** The answer's tokens, without the prompt's. */
+export function answerTokens({ receipt }: Chat): number[] {
+  return tokensOf(receipt.claimed[0] ?? new Uint8Array()).slice(receipt.usage.promptTokens);
+}
+
+/** Every element of the request is what the caller asked; its messages are rendered again. */
+export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
+  const { receipt, pkg } = chat;
+  const bounds = boundsOf(chat);
+  const request = readLlamaRequest(receipt.request, bounds);
+  const answered = answerTokens(chat).length;
+  const { promptTokens, answerTokens: counted } = receipt.usage;
+  if (request.prompt.length !== promptTokens || counted !== answered)
+    return fails(
+      "request",
+      `it counts ${promptTokens} + ${counted} tokens, its tensors hold ${request.prompt.length} + ${answered}`,
+    );
+  if (!asked) return unchecked("request", "give the messages that were sent to compare them with the prompt");
+
+  const prompt = renderChatTokens({ tokenizer: pkg.tokenizer(), template: pkg.template }, plainMessages(asked));
+  const different = prompt.findIndex((token, t) => token !== request.prompt[t]);
+  if (different >= 0 || prompt.length !== request.prompt.length)
+    return fails("request", `the prompt is another one from token ${different < 0 ? prompt.length : different} on`);
+  const seed = typeof asked.seed === "number" ? BigInt(asked.seed) : request.seed;
+  if (BigInt.asUintN(64, seed) !== request.seed) return fails("request", `the seed is ${request.seed}, not ${seed}`);
+  const temperature = asked.temperature ?? DEFAULT_TEMPERATURE;
+  const minP = asked.min_p ?? DEFAULT_MIN_P;
+  const mine = llamaRequest({ prompt, limit: request.limit, seed, temperature, minP }, bounds);
+  if (mine.some((tensor, i) => !sameBytes(tensor, receipt.request[i])))
+    return fails("request", `temperature ${temperature} and min_p ${minP} make other request tensors`);
+  const whose = typeof asked.seed === "number" ? "" : "; the seed was the gateway's choice";
+  return holds("request", `${prompt.length} prompt tokens rendered again, every element equal${whose}`);
+}
+
+/** The text that the caller was shown is what the answer's tokens say. */
+export function checkText(
+  chat: Chat,
+  { asked, text }: { asked: Asked | undefined; text: string | undefined },
+): Finding {
+  const decoded = textOf(chat, asked ? stopsOf(asked) : []);
+  if (text === undefined) return unchecked("text", `the tokens say ${JSON.stringify(shortened(decoded))}`);
+  return decoded === text
+    ? holds("text", `${text.length} characters equal the tokens`)
+    : fails("text", `the tokens say ${JSON.stringify(shortened(decoded))}`);
+}
+
+/** What the answer's tokens say, up to the first of the stop strings. */
+export function textOf(chat: Chat, stops: readonly string[]): string {
+  const whole = chat.pkg.tokenizer().decode(answerTokens(chat));
+  const ends = stops.map((stop) => whole.indexOf(stop)).filter((end) => end >= 0);
+  return whole.slice(0, Math.min(whole.length, ...ends));
+}
+
+/**
+ * The answer ends where it had to: at a stop token, at the limit that was asked for, at a stop string of the caller (no
+ * token later than needed), or where the caller itself cut it.
+ */
+export function checkCut(chat: Chat, { asked, cut }: { asked: Asked | undefined; cut: boolean }): Finding {
+  const { receipt, pkg } = chat;
+  const tokens = answerTokens(chat);
+  if (pkg.manifest.stopIds.includes(tokens.at(-1) ?? -1)) return holds("cut", "ended by a stop token");
+  const { limit, prompt } = readLlamaRequest(receipt.request, boundsOf(chat));
+  const askedLimit = asked && (asked.max_completion_tokens ?? asked.max_tokens ?? pkg.program.maxT - prompt.length);
+  if (limit === askedLimit) return holds("cut", `ended by the limit of ${limit} tokens`);
+  if (askedLimit !== undefined && limit > askedLimit)
+    return fails("cut", `the limit is ${limit}, ${askedLimit} was asked for`);
+  if (cut) return holds("cut", `cut by its caller after ${limit} tokens`);
+  if (!asked) return unchecked("cut", `ended at its limit of ${limit} tokens; give the request to compare it`);
+  const stop = stopsOf(asked).find((text) => endsAt(chat, tokens, text));
+  return stop === undefined
+    ? fails("cut", `ended after ${limit} tokens, and neither a stop string nor its caller ended it`)
+    : holds("cut", `ended by the stop string ${JSON.stringify(stop)}`);
+}
+
+/** Whether the tokens hold the text and hold it only with the last of them. */
+function endsAt({ pkg }: Chat, tokens: readonly number[], text: string): boolean {
+  const tokenizer = pkg.tokenizer();
+  return tokenizer.decode(tokens).includes(text) && !tokenizer.decode(tokens.slice(0, -1)).includes(text);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array | undefined): boolean {
+  return a.length === b?.length && a.every((byte, i) => byte === b[i]);
+}
+
+const shortened = (text: string) => (text.length > 200 ? `${text.slice(0, 200)} ...` : text);

@@ -1,0 +1,75 @@
+import { requestRoot } from "@foldmark/machine/commitments";
+import {
+  answerDigest,
+  channelIdOf,
+  isSameAddress,
+  type Receipt,
+  receiptDomain,
+  recoverAnswerSigner,
+  recoverReceipt,
+  statementIdOf,
+} from "@foldmark/protocol";
+import { type ModelPackage, toHex } from "@foldmark/workloads";
+import type { Address } from "viem";
+import { type Finding, fails, holds, unchecked } from "../finding.ts";
+
+/** The gateway stands by this receipt as it is. */
+export async function checkReceipt(receipt: Receipt): Promise<Finding> {
+  const signer = await recoverReceipt(receipt);
+  if (!isSameAddress(receipt.channel.signer, receipt.gateway))
+    return fails("receipt", `the gateway ${receipt.gateway} is not the signer of the channel that paid`);
+  return isSameAddress(signer, receipt.gateway)
+    ? holds("receipt", `signed by the gateway ${receipt.gateway}`)
+    : fails("receipt", `signed by ${signer}, but it names the gateway ${receipt.gateway}`);
+}
+
+/** The package at hand is the model that the receipt names, and the statement is about its program and weights. */
+export function checkModel(receipt: Receipt, pkg: ModelPackage): Finding {
+  const { model, preimage } = receipt;
+  const pairs: [string, string, string][] = [
+    ["asset", model.asset, pkg.assetId],
+    ["modelId", model.modelId, pkg.modelId],
+    ["packageHash", model.packageHash, pkg.packageHash],
+    ["header", preimage.header, pkg.manifest.header],
+    ["programRoot", preimage.programRoot, pkg.programRoot],
+    ["weightsRoot", preimage.weightsRoot, pkg.weightsRoot],
+  ];
+  for (const [name, got, expected] of pairs)
+    if (got !== expected) return fails("model", `its ${name} is ${got}, the package's is ${expected}`);
+  if (pkg.isCustom)
+    return fails("model", "no known family builds this program: what it calls true is its author's word");
+  return holds("model", `${pkg.manifest.name}, asset ${pkg.assetId}`);
+}
+
+/** The signed statement is about exactly the tensors in the receipt. */
+export function checkStatement(receipt: Receipt): Finding {
+  const { preimage, answer } = receipt;
+  const roots = { requestRoot: toHex(requestRoot(receipt.request)), claimedRoot: toHex(requestRoot(receipt.claimed)) };
+  for (const name of ["requestRoot", "claimedRoot"] as const)
+    if (preimage[name] !== roots[name]) return fails("statement", `its ${name} is not that of the receipt's tensors`);
+  const id = statementIdOf(preimage);
+  return id === answer.statementId
+    ? holds("statement", `${id}, T = ${preimage.T}`)
+    : fails("statement", `the provider signed ${answer.statementId}, the receipt's content is ${id}`);
+}
+
+/** What a chain says about keys: the contract's `answerableUntil(payee, key)`, unix seconds. */
+export type KeyReader = { answerableUntil(payee: Address, key: Address): Promise<bigint> };
+
+/** The provider signed claim and charge, with a key that answers for its stake. */
+export async function checkAnswer(receipt: Receipt, chain: KeyReader | undefined): Promise<Finding> {
+  const { answer, answerSignature, channel } = receipt;
+  const domain = receiptDomain(receipt);
+  if (channelIdOf(domain, channel) !== answer.channelId)
+    return fails("answer", `it names channel ${answer.channelId}, the receipt's terms are another channel`);
+  if (!isSameAddress(answer.payee, channel.payee))
+    return fails("answer", `it answers for ${answer.payee}, the channel pays ${channel.payee}`);
+  const key = await recoverAnswerSigner(domain, { answer, signature: answerSignature });
+  if (isSameAddress(key, answer.payee)) return holds("answer", `signed by the provider ${answer.payee}`);
+  if (!chain)
+    return unchecked("answer", `signed by ${key}; give a chain to see whether it answers for ${answer.payee}`);
+  const until = await chain.answerableUntil(answer.payee, key);
+  return answer.until <= until
+    ? holds("answer", `signed by ${key}, a key of the provider ${answer.payee}`)
+    : fails("answer", `signed by ${key} (${answerDigest(domain, answer)}), which does not answer for ${answer.payee}`);
+}
