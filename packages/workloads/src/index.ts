@@ -46,7 +46,7 @@ export type { AnswerSource, BuiltModel, Families, Family, LengthRule, ModelKind 
 export { fromHex, type Hex, toHex } from "./packages/hex.ts";
 export { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, PACKAGE_FILES } from "./packages/manifest.ts";
 export { type ModelPackage, type OpenPackageOptions, openPackage } from "./packages/open.ts";
-export { type PackageParts, writePackage } from "./packages/write.ts";
+export { type PackageParts, PackageWriter, type WrittenPackage, writePackage } from "./packages/write.ts";
 export { blackScholes } from "./simulations/closedForm.ts";
 export {
   DEFAULT_MONTE_CARLO,

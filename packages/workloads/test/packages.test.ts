@@ -9,7 +9,7 @@ import { canonicalJson } from "../src/packages/canonicalJson.ts";
 import type { Families } from "../src/packages/family.ts";
 import type { Manifest } from "../src/packages/manifest.ts";
 import { openPackage } from "../src/packages/open.ts";
-import { type PackageParts, writePackage } from "../src/packages/write.ts";
+import { PackageWriter, writePackage } from "../src/packages/write.ts";
 import { KNOWN_MODEL_ID, KNOWN_WEIGHTS, smallFamily, smallModel } from "./smallModel.ts";
 import { smallByteTokenizer } from "./smallTokenizers.ts";
 
@@ -23,7 +23,8 @@ afterAll(() => rm(folder, { recursive: true }));
 let packages = 0;
 const freshDir = () => join(folder, `package-${packages++}`);
 
-const simulation = (over: Partial<PackageParts> = {}): PackageParts => ({
+type Parts = Parameters<typeof writePackage>[1];
+const simulation = (over: Partial<Parts> = {}): Parts => ({
   name: "known answer",
   licence: "Apache-2.0",
   family: { name: "small", configuration: { kind: "simulation", maxT: 100 } },
@@ -32,14 +33,14 @@ const simulation = (over: Partial<PackageParts> = {}): PackageParts => ({
   report: { note: "none" },
   ...over,
 });
-const chat = (): PackageParts =>
+const chat = (): Parts =>
   simulation({
     family: { name: "small", configuration: { kind: "chat", maxT: 100 } },
     built: smallModel("chat"),
     chat: { tokenizer: smallByteTokenizer(), template: "{{ messages[0].content }}" },
   });
 
-async function written(parts: PackageParts): Promise<string> {
+async function written(parts: Parts): Promise<string> {
   const dir = freshDir();
   await writePackage(dir, parts);
   return dir;
@@ -155,10 +156,29 @@ describe("writePackage", () => {
     await expect(stat(dir)).rejects.toMatchObject({ code: "ENOENT" });
   });
 
-  it("tells how far it is", async () => {
-    const seen: [number, number][] = [];
-    await writePackage(freshDir(), simulation({ onProgress: (done, all) => seen.push([done, all]) }));
-    expect(seen).toEqual([[12, 12]]);
+  it("takes constants before the program is known, and removes them when it never is", async () => {
+    const dir = freshDir();
+    {
+      await using writer = await PackageWriter.open(dir);
+      await writer.constant(KNOWN_WEIGHTS);
+    }
+    expect((await readdir(folder)).filter((name) => name.includes(".part"))).toEqual([]);
+    {
+      await using writer = await PackageWriter.open(dir);
+      await writer.constant(KNOWN_WEIGHTS);
+      const { constants: _, ...parts } = simulation();
+      await writer.finish(parts);
+    }
+    expect((await openPackage(dir, { families })).modelId).toBe(KNOWN_MODEL_ID);
+  });
+
+  it("refuses another number of constants than the program has", async () => {
+    await using writer = await PackageWriter.open(freshDir());
+    const { constants: _, ...parts } = simulation();
+    expect(await refusalOf(writer.finish(parts))).toMatchObject({
+      code: "package.constant",
+      details: { written: 0, declared: 1 },
+    });
   });
 });
 

@@ -1,6 +1,6 @@
 import { open } from "node:fs/promises";
 import { join } from "node:path";
-import { type ConstantSource, decodeProgram, encodeHeader, type Program } from "@foldmark/machine";
+import { assertAccepted, type ConstantSource, decodeProgram, encodeHeader, type Program } from "@foldmark/machine";
 import { listRoot, modelId, programRoot, sha256 } from "@foldmark/machine/commitments";
 import { WorkloadError } from "../errors.ts";
 import { openTokenizer, type Tokenizer } from "../tokenizers/tokenizer.ts";
@@ -53,7 +53,8 @@ export type ModelPackage = {
  * Opens a package and checks that it is what its manifest says: hashes and roots of all files, ids, and the program,
  * which is built again from family and configuration. Throws `package.missing`, `package.manifest`, `package.size`,
  * `package.hash`, `package.text`, `package.root`, `package.program_mismatch`, `package.asset_mismatch`, each naming the file and both
- * values, `machine.*` for a program that is not well-formed, and what the family throws for its configuration.
+ * values, `machine.malformed` and `machine.not_accepted` with stage, fold
+ * and rule for a program that no loader takes, and what the family throws for its configuration.
  */
 export async function openPackage(dir: string, options: OpenPackageOptions): Promise<ModelPackage> {
   const { families, verify = "once", expectedAssetId } = options;
@@ -67,6 +68,7 @@ export async function openPackage(dir: string, options: OpenPackageOptions): Pro
   const programPath = join(dir, "program.bin");
   const program = decodeProgram(await readFile(dir, "program.bin", manifest));
   checkIds(manifestPath, programPath, manifest, program);
+  assertAccepted(program);
   checkReferences(manifestPath, { manifest, program });
   const isCustom = !isExplained(manifestPath, { manifest, families });
 

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { encodeHeader, encodeProgram, type Program } from "@foldmark/machine";
-import { listRoot, modelId, programRoot, sha256, TensorHasher } from "@foldmark/machine/commitments";
+import { listRoot, modelId, programRoot, sha256, tensorRoot } from "@foldmark/machine/commitments";
 import { WorkloadError } from "../errors.ts";
 import { parseTokenizerSpec, type TokenizerSpec } from "../tokenizers/spec.ts";
 import { canonicalJson, type Json } from "./canonicalJson.ts";
@@ -11,6 +11,7 @@ import type { BuiltModel } from "./family.ts";
 import { type Hex, toHex } from "./hex.ts";
 import { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, type PackageFile } from "./manifest.ts";
 
+/** A package but for its constants. */
 export type PackageParts = {
   name: string;
   /** An SPDX expression. */
@@ -18,119 +19,148 @@ export type PackageParts = {
   /** Null for a program that no family builds. */
   family: { name: string; configuration: Json } | null;
   built: BuiltModel;
-  /** Gives the bytes of constant `index`; asked once for each, in order, so that one at a time is in memory. */
-  constants: (index: number) => Uint8Array | Promise<Uint8Array>;
   /** What a chat model needs besides; absent for a simulation. */
   chat?: { tokenizer: TokenizerSpec; template: string };
   report: Json;
-  onProgress?: (bytesWritten: number, bytesInAll: number) => void;
 };
+
+export type WrittenPackage = { manifest: Manifest; packageHash: Hex };
 
 type FileEntry = { sizeBytes: number; sha256: Hex };
 
 /**
- * Writes a package as folder `dir`: all of it or nothing. It is made beside `dir`, brought to disk and then renamed; a
- * package that was there before is replaced. Throws `package.occupied` for a folder of other things, `package.constant` where a constant has other bytes than the program
- * declares, `package.manifest` and `tokenizer.invalid` for parts that no loader would take.
+ * Writes a package as one folder: all of it or nothing. It is made beside that folder, brought to disk and then renamed;
+ * a package that was there before is replaced. Constants come first, one at a time, because a converter knows the program
+ * only when it is through with the weights. `await using` removes what was not finished.
  */
-export async function writePackage(
-  dir: string,
-  parts: PackageParts,
-): Promise<{ manifest: Manifest; packageHash: Hex }> {
-  await refuseOtherFolder(dir);
-  const temporary = `${dir}.${randomBytes(6).toString("hex")}.part`;
-  await mkdir(temporary, { recursive: true });
-  try {
-    const manifest = await writeFiles(temporary, parts);
+export class PackageWriter {
+  readonly #dir: string;
+  readonly #temporary: string;
+  readonly #tensors: FileHandle;
+  readonly #digest = createHash("sha256");
+  readonly #roots: Uint8Array[] = [];
+  readonly #sizes: number[] = [];
+
+  private constructor(dir: string, temporary: string, tensors: FileHandle) {
+    this.#dir = dir;
+    this.#temporary = temporary;
+    this.#tensors = tensors;
+  }
+
+  /** Throws `package.occupied` for a folder that holds other things than a package. */
+  static async open(dir: string): Promise<PackageWriter> {
+    await refuseOtherFolder(dir);
+    const temporary = `${dir}.${randomBytes(6).toString("hex")}.part`;
+    await mkdir(temporary, { recursive: true });
+    return new PackageWriter(dir, temporary, await open(join(temporary, "tensors.bin"), "wx"));
+  }
+
+  /** Adds the next constant of the program. */
+  async constant(bytes: Uint8Array): Promise<void> {
+    await this.#tensors.writeFile(bytes);
+    this.#digest.update(bytes);
+    this.#roots.push(tensorRoot(bytes));
+    this.#sizes.push(bytes.length);
+  }
+
+  /**
+   * Adds the rest and gives the folder its name. Throws `package.constant` where number or bytes of the constants are not
+   * what the program declares, `package.manifest` and `tokenizer.invalid` for parts that no loader would take.
+   */
+  async finish(parts: PackageParts): Promise<WrittenPackage> {
+    checkConstants(parts.built.program, this.#sizes);
+    await this.#tensors.sync();
+    const tensors: FileEntry = {
+      sizeBytes: this.#sizes.reduce((sum, size) => sum + size, 0),
+      sha256: `0x${this.#digest.digest("hex")}`,
+    };
+    const files = { ...(await writeFiles(this.#temporary, parts)), "tensors.bin": tensors };
+    const manifest = manifestOf(parts, { files, roots: this.#roots });
     const bytes = encodeManifest(manifest);
-    decodeManifest(bytes, join(dir, MANIFEST_FILE)); // what a loader would refuse is not written
-    await writeDurably(join(temporary, MANIFEST_FILE), bytes);
-    await syncFolder(temporary);
-    await moveIntoPlace(temporary, dir);
+    decodeManifest(bytes, join(this.#dir, MANIFEST_FILE)); // what a loader would refuse is not written
+    await writeDurably(join(this.#temporary, MANIFEST_FILE), bytes);
+    await syncFolder(this.#temporary);
+    await moveIntoPlace(this.#temporary, this.#dir);
     return { manifest, packageHash: toHex(sha256(bytes)) };
-  } finally {
-    await rm(temporary, { recursive: true, force: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tensors.close();
+    await rm(this.#temporary, { recursive: true, force: true });
   }
 }
 
-/** A folder with other things in it is somebody's, and is not replaced. Throws `package.occupied`. */
+/** Writes a package whose program is known beforehand; `constants` is asked for one after the other. */
+export async function writePackage(
+  dir: string,
+  { constants, ...parts }: PackageParts & { constants: (index: number) => Uint8Array | Promise<Uint8Array> },
+): Promise<WrittenPackage> {
+  await using writer = await PackageWriter.open(dir);
+  for (const index of parts.built.program.constants.keys()) await writer.constant(await constants(index));
+  return await writer.finish(parts);
+}
+
+/** A folder with other things in it is somebody's, and is not replaced. */
 async function refuseOtherFolder(dir: string): Promise<void> {
   const entries = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [] as string[];
     throw error;
   });
   if (entries.length === 0 || entries.includes(MANIFEST_FILE)) return;
-  throw new WorkloadError("package.occupied", `${dir} is no model package, and it is not empty.`, {
-    dir,
-    entries: entries.length,
-  });
+  const message = `${dir} is no model package, and it is not empty.`;
+  throw new WorkloadError("package.occupied", message, { dir, entries: entries.length });
 }
 
-async function writeFiles(folder: string, parts: PackageParts): Promise<Manifest> {
-  const { built, chat } = parts;
-  const { program } = built;
+function checkConstants({ constants }: Program, sizes: readonly number[]): void {
+  if (sizes.length !== constants.length) {
+    const message = `${sizes.length} constants were written, the program declares ${constants.length}.`;
+    throw new WorkloadError("package.constant", message, { written: sizes.length, declared: constants.length });
+  }
+  for (const [index, declaration] of constants.entries()) {
+    const declared = constantBytes(declaration);
+    if (sizes[index] === declared) continue;
+    const message = `Constant ${index} has ${sizes[index]} bytes, the program declares ${declared}.`;
+    throw new WorkloadError("package.constant", message, { index, bytes: sizes[index], declared });
+  }
+}
+
+async function writeFiles(folder: string, { built, chat, report }: PackageParts): Promise<Manifest["files"]> {
   const files: Partial<Record<PackageFile, FileEntry>> = {};
   const write = async (name: PackageFile, content: Uint8Array | string) => {
     files[name] = await writeDurably(join(folder, name), content);
   };
-  await write("program.bin", encodeProgram(program));
-  await write("report.json", canonicalJson(parts.report));
+  await write("program.bin", encodeProgram(built.program));
+  await write("report.json", canonicalJson(report));
   if (chat) {
     await write("tokenizer.json", canonicalJson(parseTokenizerSpec(chat.tokenizer)));
     await write("template.jinja", chat.template);
   }
-  const { entry, roots } = await writeTensors(join(folder, "tensors.bin"), program, parts);
-  files["tensors.bin"] = entry;
+  return files;
+}
 
+function manifestOf(
+  { name, licence, family, built }: PackageParts,
+  { files, roots }: { files: Manifest["files"]; roots: Uint8Array[] },
+): Manifest {
+  const { program, kind, answers, length, stopIds } = built;
   const weightsRoot = listRoot(roots);
   return {
     version: 1,
-    name: parts.name,
-    kind: built.kind,
-    licence: parts.licence,
-    family: parts.family,
+    name,
+    kind,
+    licence,
+    family,
     modelId: toHex(modelId(program, weightsRoot)),
     header: toHex(encodeHeader(program)),
     programRoot: toHex(programRoot(program)),
     weightsRoot: toHex(weightsRoot),
     tensorRoots: roots.map(toHex),
     maxT: program.maxT,
-    answers: built.answers,
-    length: built.length,
-    stopIds: built.stopIds,
+    answers,
+    length,
+    stopIds,
     files,
   };
-}
-
-async function writeTensors(
-  path: string,
-  program: Program,
-  { constants, onProgress }: PackageParts,
-): Promise<{ entry: FileEntry; roots: Uint8Array[] }> {
-  const inAll = program.constants.reduce((sum, declaration) => sum + constantBytes(declaration), 0);
-  const digest = createHash("sha256");
-  const roots: Uint8Array[] = [];
-  let sizeBytes = 0;
-  const handle = await open(path, "wx");
-  try {
-    for (const [index, declaration] of program.constants.entries()) {
-      const bytes = await constants(index);
-      const declared = constantBytes(declaration);
-      if (bytes.length !== declared) {
-        const message = `Constant ${index} has ${bytes.length} bytes, the program declares ${declared}.`;
-        throw new WorkloadError("package.constant", message, { index, bytes: bytes.length, declared });
-      }
-      await handle.writeFile(bytes);
-      digest.update(bytes);
-      roots.push(new TensorHasher().update(bytes).root());
-      sizeBytes += bytes.length;
-      onProgress?.(sizeBytes, inAll);
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  return { entry: { sizeBytes, sha256: `0x${digest.digest("hex")}` }, roots };
 }
 
 async function writeDurably(path: string, content: Uint8Array | string): Promise<FileEntry> {
