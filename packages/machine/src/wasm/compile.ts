@@ -1,0 +1,191 @@
+import { hull } from "../intervals.ts";
+import type { Program } from "../program.ts";
+import { isPerStep } from "../validate/stepwise.ts";
+import { type AsmFunction, instantiate } from "./asm.ts";
+import type { LoadedConstant } from "./constants.ts";
+import { type DotForm, dotFormOf } from "./dotForm.ts";
+import { paddedColumns } from "./dotKernels.ts";
+import { compileFold, frameBytes, slotOffset } from "./foldFunction.ts";
+import type { Folds } from "./folds.ts";
+import type { Slot } from "./graph.ts";
+import { type Lowered, type LoweringOptions, lowerFold, type OperandFacts } from "./lower.ts";
+import type { Arena } from "./memory.ts";
+import { magnitude, ofType, type Range, range } from "./ranges.ts";
+import { runDotOf } from "./runDot.ts";
+import { type FoldCode, operandOf, shapeKey } from "./sites.ts";
+
+/** A slot that is written for every step: what it holds, and where in the frame (in 32-bit words). */
+export type DynamicSlot = { slot: Slot; word: number };
+
+/** A matrix product that a dot kernel computes before the fold's own function finishes its sums. */
+export type DotStep = DotForm & {
+  base: number;
+  panelBytes: number;
+  panels: number;
+  /** Padded columns. */
+  columns: number;
+  /** Sums need 64 bits: the kernel runs over `columns` in chunks of `chunk`. */
+  wide: boolean;
+  chunk: number;
+};
+
+export type CompiledFold = {
+  code: FoldCode;
+  run: (frame: number) => void;
+  frame: number;
+  dynamic: DynamicSlot[];
+  dot: DotStep | undefined;
+  /** How it is computed, for `explain`. */
+  kernel: string;
+  range: Range;
+};
+
+/** i16 x i8 products that fit 32 bits whatever their values: a multiple of 4 below 2^31 / 2^22. */
+const WIDE_CHUNK = 508;
+
+export type CompileOptions = {
+  arena: Arena;
+  constants: LoadedConstant[];
+  /** The program is served step by step, so the last stage records loads of steps that were not computed. */
+  stepwise: boolean;
+};
+
+type Draft = { code: FoldCode; options: LoweringOptions; dot: DotStep | undefined; range: Range };
+
+/** Compiles all folds; folds of one shape share a function and differ by their frames. */
+export function compileFolds(
+  program: Program,
+  folds: Folds,
+  { arena, constants, stepwise }: CompileOptions,
+): CompiledFold[] {
+  const firstConstant = program.requests.length + program.claimed.length;
+  const lastStage = program.stages.length - 1;
+  const ranges: Range[] = [];
+  const groups = new Map<string, Draft[]>();
+
+  const drafts = folds.codes.map((code): Draft => {
+    const checked = stepwise && code.stage === lastStage;
+    const operands = code.sites.map((site): OperandFacts => {
+      const operand = operandOf(program, site);
+      if (site.via === "tensor") {
+        const constant = constants[site.tensor - firstConstant];
+        return { ...operand, range: constant?.range ?? ofType[operand.type], packed: constant?.packed, checked: false };
+      }
+      const isChecked =
+        checked && site.via === "fold" && isPerStep(program.stages[site.stage] as Program["stages"][number]);
+      const known = site.via === "prev" ? undefined : ranges[folds.target(site) as number];
+      return { ...operand, range: known ?? ofType[operand.type], checked: isChecked };
+    });
+    const form = checked ? undefined : dotFormOf(program, code);
+    const dot = form && dotStep(form, operands, constants[form.tensor - firstConstant]);
+    const options: LoweringOptions = {
+      maxT: program.maxT,
+      operands,
+      literals: code.literals.map((value) => ({ range: range(value, value) })),
+      sums: dot && { range: dot.sums, wide: dot.step.wide },
+      loadsStay: checked,
+    };
+    const lowered = lowerFold(code, options);
+    ranges.push(lowered.stored);
+    const note = `${dot?.step.wide} ${checked} ${operands.map(({ packed, checked: c }) => `${packed !== undefined}${c}`)}`;
+    const key = shapeKey(program, code, note);
+    const draft = { code, options, dot: dot?.step, range: lowered.stored };
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [draft]);
+    else group.push(draft);
+    return draft;
+  });
+
+  const functions: Record<string, AsmFunction> = {};
+  const shared = new Map<Draft, { name: string; lowered: Lowered; kernel: string }>();
+  for (const group of groups.values()) {
+    const [first] = group as [Draft, ...Draft[]];
+    const lowered = lowerFold(first.code, commonOptions(group));
+    const name = `f${Object.keys(functions).length}`;
+    const checked = first.options.loadsStay;
+    functions[name] = compileFold(first.code, lowered, { checked });
+    const kernel = kernelName(first, lowered, checked);
+    for (const draft of group) shared.set(draft, { name, lowered, kernel });
+  }
+  const exports = instantiate(arena.memory, functions);
+
+  const sizes = drafts.map((draft) =>
+    frameBytes((shared.get(draft) as { lowered: Lowered }).lowered.graph.slots.length),
+  );
+  let frame = arena.allocateZeroed(sizes.reduce((sum, bytes) => sum + bytes, 0));
+  return drafts.map((draft, at): CompiledFold => {
+    const { name, lowered, kernel } = shared.get(draft) as { name: string; lowered: Lowered; kernel: string };
+    const own = frame;
+    frame += sizes[at] as number;
+    const dynamic: DynamicSlot[] = [];
+    const view = new DataView(arena.memory.buffer, own, sizes[at]);
+    for (const [index, slot] of lowered.graph.slots.entries()) {
+      const offset = slotOffset(index);
+      const base = slot.kind === "base" ? constantBase(draft.code, slot.site) : undefined;
+      if (slot.kind === "literal") view.setBigInt64(offset, draft.code.literals[slot.literal] as bigint, true);
+      else if (base !== undefined) view.setInt32(offset, base, true);
+      else dynamic.push({ slot, word: offset / 4 });
+    }
+    const run = exports[name] as (frame: number) => number;
+    return { code: draft.code, run, frame: own, dynamic, dot: draft.dot, kernel, range: draft.range };
+  });
+
+  function constantBase(code: FoldCode, site: number): number | undefined {
+    const use = code.sites[site];
+    return use?.via === "tensor" ? constants[use.tensor - firstConstant]?.base : undefined;
+  }
+}
+
+function dotStep(
+  form: DotForm,
+  operands: OperandFacts[],
+  constant: LoadedConstant | undefined,
+): { step: DotStep; sums: Range } | undefined {
+  const packed = constant?.packed;
+  if (constant === undefined || packed === undefined) return undefined;
+  const bound = BigInt(packed.largestNorm) * magnitude((operands[form.activations] as OperandFacts).range);
+  const { panelBytes, panels } = packed;
+  const wide = bound >= 2n ** 31n;
+  const columns = paddedColumns(form.terms);
+  const step = { ...form, base: constant.base, panelBytes, panels, columns, wide, chunk: wide ? WIDE_CHUNK : columns };
+  return { step, sums: range(-bound, bound) };
+}
+
+/** What holds for every fold of a group: equal literals stay literals, ranges are widened to cover all. */
+function commonOptions(group: Draft[]): LoweringOptions {
+  const all = group.map(({ options }) => options);
+  const [first] = all as [LoweringOptions, ...LoweringOptions[]];
+  const widest = <R extends { range: Range }>(known: R, others: (R | undefined)[]): R => ({
+    ...known,
+    range: others.reduce((range, other) => (other === undefined ? range : hull(range, other.range)), known.range),
+  });
+  return {
+    ...first,
+    operands: first.operands.map((operand, at) =>
+      widest(
+        operand,
+        all.map(({ operands }) => operands[at]),
+      ),
+    ),
+    literals: first.literals.map((literal, at) =>
+      widest(
+        literal,
+        all.map(({ literals }) => literals[at]),
+      ),
+    ),
+    sums:
+      first.sums &&
+      widest(
+        first.sums,
+        all.map(({ sums }) => sums),
+      ),
+  };
+}
+
+function kernelName({ code, dot }: Draft, lowered: Lowered, checked: boolean): string {
+  if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
+  if (!checked && runDotOf(code, lowered) !== undefined) return "dot of runs";
+  const { rows, cols } = lowered;
+  if (rows.max === 1 && cols.max === 1 && lowered.axis === undefined) return "scalar";
+  return code.decl.combine === "none" ? "loop" : `loop, ${code.decl.combine}`;
+}

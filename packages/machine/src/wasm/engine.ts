@@ -1,0 +1,317 @@
+import type {
+  ConstantSource,
+  Engine,
+  Job,
+  Move,
+  MoveResult,
+  OpenEngine,
+  Session,
+  TensorBytes,
+  Want,
+} from "../engine.ts";
+import { MachineError } from "../errors.ts";
+import { checkJob, checkRequest } from "../job.ts";
+import { BYTES, type Program, size, sizeAt } from "../program.ts";
+import { checkWants, type SessionRules, sessionRules } from "../session.ts";
+import { claimedBeforeLast } from "../validate/inputUse.ts";
+import { isPerStep, stepwiseReasons } from "../validate/stepwise.ts";
+import { assertWellFormed } from "../validate/wellFormed.ts";
+import { BlockBuffers } from "./buffers.ts";
+import { type CompiledFold, compileFolds } from "./compile.ts";
+import { placeConstants } from "./constants.ts";
+import { dotFormOf } from "./dotForm.ts";
+import { BLOCK_ROWS, Evaluator, type Row, type Scene, type Sink } from "./evaluate.ts";
+import { type Explanation, explainFold } from "./explain.ts";
+import { type Folds, readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
+import { compileKernels } from "./kernels.ts";
+import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
+import { placeAt, shapeOf, slotShapeOf } from "./places.ts";
+import { assertOpen, keptLayout, WasmSession } from "./session.ts";
+import { placeTensors, runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
+
+export type WasmOptions = {
+  /** Memory for constants, sessions and buffers together. A call that would need more fails with `machine.out_of_memory`. */
+  memoryLimitBytes?: number;
+};
+
+export type WasmEngine = Engine & {
+  /** Engine memory in use. */
+  readonly usedBytes: number;
+  /** Memory that a session of so many steps keeps, without its request. */
+  sessionBytes(steps: number): number;
+  /** How each fold is computed. */
+  explain(): Explanation[];
+};
+
+/** Compiles a program to WebAssembly and loads its constants. Bit for bit the same results as the reference. */
+export const openWasm: OpenEngine = (program, constants) => openWasmWith(program, constants, {});
+
+/** `openWasm` with options, and what this back end can say besides. */
+export async function openWasmWith(
+  program: Program,
+  constants: ConstantSource,
+  options: WasmOptions,
+): Promise<WasmEngine> {
+  const { memoryLimitBytes = MAX_MEMORY_BYTES } = options;
+  assertWellFormed(program);
+  const arena = new Arena(memoryLimitBytes);
+  const kernels = compileKernels(arena.memory);
+  const folds = readFolds(program);
+  const panels = new Set(folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []));
+  const placed = placeConstants(program, constants, { arena, kernels, panels });
+  const stepwise = stepwiseReasons(program).length === 0;
+  const compiled = compileFolds(program, folds, { arena, constants: placed, stepwise });
+  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels });
+  return new CompiledEngine({ program, folds, arena, evaluator }, compiled, stepwise);
+}
+
+class CompiledEngine implements WasmEngine {
+  readonly backend = "wasm";
+  readonly program: Program;
+  readonly #parts: WholeJobParts;
+  readonly #compiled: CompiledFold[];
+  readonly #rules: SessionRules;
+  readonly #isGiven: boolean[];
+  readonly #session: SessionFolds;
+  readonly #buffers: BlockBuffers;
+  readonly #stepwise: boolean;
+  readonly #needs = new Map<string, Uint8Array>();
+
+  constructor(parts: WholeJobParts, compiled: CompiledFold[], stepwise: boolean) {
+    const { program, folds, arena, evaluator } = parts;
+    this.program = program;
+    this.#parts = parts;
+    this.#compiled = compiled;
+    this.#stepwise = stepwise;
+    this.#rules = sessionRules(program);
+    this.#isGiven = claimedBeforeLast(program);
+    this.#session = sessionFolds(program, folds, BLOCK_ROWS);
+    this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf: evaluator.segmentOf() });
+  }
+
+  get usedBytes(): number {
+    return this.#parts.arena.usedBytes;
+  }
+
+  sessionBytes(steps: number): number {
+    const { program, folds } = this.#parts;
+    return keptLayout({ program, folds, storage: this.#session, isGiven: this.#isGiven }, steps).bytes;
+  }
+
+  explain(): Explanation[] {
+    return this.#compiled.map(explainFold);
+  }
+
+  open({ request }: { request: TensorBytes[] }): Session {
+    this.#rules.assertStepwise();
+    checkRequest(this.program, request);
+    return this.#openSession(request);
+  }
+
+  advance(moves: Move[]): MoveResult[] {
+    for (const { session } of moves) assertOpen(session);
+    this.#rules.checkMoves(moves);
+    return this.#move(moves, []);
+  }
+
+  finish(session: Session, job: Job): TensorBytes {
+    assertOpen(session);
+    checkJob(this.program, job);
+    this.#rules.checkFinish({ steps: session.steps, request: session.request, claimed: session.given() }, job);
+    const stage = this.program.stages.length - 1;
+    const wants = this.#folds(stage).map((fold): Want => ({ stage, fold, steps: "all" }));
+    return concat(this.#lastStage(session, job, wants));
+  }
+
+  run({ want, ...job }: Job & { want: Want[] }): MoveResult {
+    checkJob(this.program, job);
+    checkWants(this.program, want);
+    this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
+    if (!this.#stepwise) return runWhole(this.#parts, { ...job, want });
+    const session = this.#openSession(job.request);
+    try {
+      const last = this.program.stages.length - 1;
+      const earlier = want.filter(({ stage }) => stage < last);
+      const final = want.filter(({ stage }) => stage === last);
+      const claimed = job.claimed.map((bytes, index) => (this.#isGiven[index] ? bytes : new Uint8Array(0)));
+      const recorded =
+        final.length === 0 ? [] : [...this.#session.recorded.keys()].filter((id) => this.#session.recorded[id]);
+      const [results = []] = this.#move([{ session, steps: job.T, claimed, want: earlier }], recorded);
+      const finals = final.length === 0 ? [] : this.#lastStage(session, job, final);
+      return want.map(
+        (wanted) =>
+          (wanted.stage < last ? results[earlier.indexOf(wanted)] : finals[final.indexOf(wanted)]) as Uint8Array,
+      );
+    } finally {
+      session.close();
+    }
+  }
+
+  close(): void {
+    this.#parts.arena.close();
+  }
+
+  #folds(stage: number): number[] {
+    return [...(this.program.stages[stage]?.folds.keys() ?? [])];
+  }
+
+  #openSession(request: TensorBytes[]): WasmSession {
+    const { program, folds, arena } = this.#parts;
+    const session = new WasmSession({ program, arena, folds, storage: this.#session, isGiven: this.#isGiven }, request);
+    try {
+      this.#reserve(1, 1);
+      const needs = new Uint8Array(folds.codes.length).fill(1);
+      for (const [stage, decl] of program.stages.slice(0, -1).entries())
+        if (!isPerStep(decl)) runStage(this.#parts, stage, session.scene, { needs, sinksAt: () => [] });
+      return session;
+    } catch (error) {
+      session.close();
+      throw error;
+    }
+  }
+
+  /** Room for blocks of so many rows with so long histories. @throws `machine.out_of_memory` */
+  #reserve(rows: number, history: number): void {
+    const { program, folds, evaluator } = this.#parts;
+    const [blockRows, longest] = [rows === 1 ? 1 : rows <= 8 ? 8 : BLOCK_ROWS, powerOfTwo(history, program.maxT)];
+    const constantSteps = Math.max(
+      1,
+      ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
+    );
+    const isLoop = ({ order }: Folds["codes"][number]) => order === 2;
+    const loops = folds.codes.filter(isLoop).map((code) => loopStepBytes(code, Math.max(program.maxT, constantSteps)));
+    evaluator.reserve(constantSteps > 1 ? BLOCK_ROWS : blockRows, Math.max(0, ...loops));
+    const places = this.#buffers.fit(blockRows, longest);
+    if (places !== undefined) evaluator.buffers = places;
+  }
+
+  /** `also`: folds to compute at every step besides what is wanted. */
+  #move(moves: Move[], also: number[]): MoveResult[] {
+    const sessions = moves.map(({ session }) => session as WasmSession);
+    const ends = moves.map(({ session, steps }) => session.steps + steps);
+    const total = moves.reduce((sum, { steps }) => sum + steps, 0);
+    this.#reserve(Math.min(total, BLOCK_ROWS), Math.max(1, ...ends));
+    for (const [at, session] of sessions.entries()) session.reserve(ends[at] as number);
+
+    const rows: Row[] = [];
+    const flush = () => {
+      if (rows.length > 0) this.#parts.evaluator.block(rows);
+      rows.length = 0;
+    };
+    const results = moves.map(({ claimed, want }, at) => {
+      const session = sessions[at] as WasmSession;
+      const from = session.steps;
+      const end = ends[at] as number;
+      session.give(claimed);
+      const sinks = want.map((wanted) => this.#sink(session, wanted, { from, end }));
+      const perStep = want
+        .map((wanted, i) => ({ wanted, sink: sinks[i] as Sink }))
+        .filter(({ wanted }) => this.#isPerStep(wanted));
+      const all = perStep.filter(({ wanted }) => wanted.steps === "all").map(({ sink }) => sink);
+      const last = perStep.map(({ sink }) => sink);
+      for (let t = from; t < end; t++) {
+        const wanted = t === end - 1 ? last : all;
+        rows.push({ scene: session.scene, t, slot: rows.length, needs: this.#needsOf(wanted, also), sinks: wanted });
+        if (rows.length === BLOCK_ROWS) flush();
+      }
+      return sinks.map(({ out }) => out);
+    });
+    flush();
+    for (const [at, session] of sessions.entries()) session.steps = ends[at] as number;
+    return results;
+  }
+
+  #isPerStep({ stage }: Want): boolean {
+    return isPerStep(this.program.stages[stage] as Program["stages"][number]);
+  }
+
+  /** Of a stage with constant steps, what a session computed when it opened; else room for the steps of a move. */
+  #sink(session: WasmSession, wanted: Want, { from, end }: { from: number; end: number }): Sink {
+    if (this.#isPerStep(wanted)) return sinkFor(this.#parts, wanted, { from, end, T: 1 });
+    const { evaluator } = this.#parts;
+    const steps = size.n(this.program.stages[wanted.stage]?.steps ?? 1);
+    const sink = sinkFor(this.#parts, wanted, { from: 0, end: steps, T: 1 });
+    for (let t = wanted.steps === "last" ? steps - 1 : 0; t < steps; t++)
+      evaluator.copy(sink, { scene: session.scene, t, slot: 0, needs: this.#session.always, sinks: [] });
+    return sink;
+  }
+
+  #needsOf(sinks: Sink[], also: number[]): Uint8Array {
+    const wanted = [...sinks.map(({ fold }) => fold), ...also];
+    if (wanted.length === 0) return this.#session.always;
+    const key = wanted.join(" ");
+    let needs = this.#needs.get(key);
+    if (needs === undefined) {
+      needs = this.#session.always.slice();
+      for (const fold of wanted) this.#session.addNeeds(fold, needs);
+      this.#needs.set(key, needs);
+    }
+    return needs;
+  }
+
+  #lastStage(session: WasmSession, job: Job, wants: Want[]): MoveResult {
+    const { program, folds, arena, evaluator } = this.#parts;
+    const { T } = job;
+    const stage = program.stages.length - 1;
+    const first = folds.firstOf[stage] as number;
+    const steps = sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
+    this.#reserve(Math.min(steps, BLOCK_ROWS), T);
+    session.reserve(T);
+    const blocks: number[] = [];
+    try {
+      const scene: Scene = { T, places: session.scene.places.slice(), tensors: placeTensors(this.#parts, job, blocks) };
+      for (let id = first; id < folds.codes.length; id++) {
+        const shape = shapeOf(folds.codes[id] as Folds["codes"][number], { steps, T, history: steps });
+        const base = arena.allocate(shape.bytes);
+        blocks.push(base);
+        scene.places[id] = placeAt(base, shape);
+      }
+      const sinks = wants.map((wanted) => sinkFor(this.#parts, wanted, { from: 0, end: steps, T }));
+      const needs = new Uint8Array(folds.codes.length).fill(1);
+      evaluator.takeMissing();
+      runStage(this.#parts, stage, scene, {
+        needs,
+        sinksAt: (t) => sinks.filter((_, i) => wants[i]?.steps === "all" || t === steps - 1),
+      });
+      if (evaluator.takeMissing())
+        throw new MachineError(
+          "machine.step_missing",
+          "The last stage loads a step that the session has not computed.",
+          {
+            T,
+            steps: session.steps,
+          },
+        );
+      return sinks.map(({ out }) => out);
+    } finally {
+      for (const block of blocks) arena.free(block);
+    }
+  }
+}
+
+/** Bytes of one step of a fold, at most. */
+function loopStepBytes(code: Folds["codes"][number], history: number): number {
+  const { decl } = code;
+  const fixed = {
+    ...decl,
+    rows: size.kind(decl.rows) === 1 ? history : decl.rows,
+    cols: size.kind(decl.cols) === 1 ? history : decl.cols,
+  };
+  return slotShapeOf({ ...code, decl: fixed }, history).bytes + 64 + BYTES[decl.type];
+}
+
+const powerOfTwo = (atLeast: number, most: number): number => {
+  let power = 64;
+  while (power < atLeast) power *= 2;
+  return Math.max(atLeast, Math.min(power, most));
+};
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

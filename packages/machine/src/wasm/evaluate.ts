@@ -1,0 +1,277 @@
+import { type Program, type Size, sizeAt } from "../program.ts";
+import { isPerStep } from "../validate/stepwise.ts";
+import type { CompiledFold, DotStep } from "./compile.ts";
+import { MISSING_SLOT } from "./foldFunction.ts";
+import type { Folds } from "./folds.ts";
+import type { Slot } from "./graph.ts";
+import type { Kernels } from "./kernels.ts";
+import type { Arena } from "./memory.ts";
+import { copyMatrix, type Place } from "./places.ts";
+import type { Site } from "./sites.ts";
+
+/** Where a session or a whole job has its tensors and folds. */
+export type Scene = {
+  T: number;
+  /** By fold number. Undefined: in the block's own buffers. */
+  places: (Place | undefined)[];
+  /** Requests and claimed tensors by their number: address, and bytes between rows. */
+  tensors: { base: number; rowStride: number }[];
+};
+
+/** Copies of a fold's elements that a caller asked for. */
+export type Sink = { fold: number; out: Uint8Array; at: number };
+
+/** One step of one scene. */
+export type Row = { scene: Scene; t: number; slot: number; needs: Uint8Array; sinks: Sink[] };
+
+/** Rows that are computed together: weights are read once for all of them. */
+export const BLOCK_ROWS = 64;
+
+/** Stages between two matrix products: computed row by row, so that their buffers stay in the nearest cache. */
+type Segment = { folds: number[]; dot: boolean };
+
+export type EvaluatorParts = {
+  program: Program;
+  folds: Folds;
+  compiled: CompiledFold[];
+  arena: Arena;
+  kernels: Kernels;
+};
+
+/** Computes folds for blocks of rows. Holds the scratch of the dot kernels. */
+export class Evaluator {
+  readonly #folds: Folds;
+  readonly #compiled: CompiledFold[];
+  readonly #arena: Arena;
+  readonly #kernels: Kernels;
+  readonly #segments: Segment[];
+  readonly #lastFold: number;
+  /** Places of the block's own buffers, set before a block is computed. */
+  buffers: (Place | undefined)[] = [];
+  #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
+  #zeros = 0;
+
+  constructor({ program, folds, compiled, arena, kernels }: EvaluatorParts) {
+    this.#folds = folds;
+    this.#compiled = compiled;
+    this.#arena = arena;
+    this.#kernels = kernels;
+    this.#lastFold = folds.firstOf.at(-1) as number;
+    this.#segments = segmentsOf(program, folds, compiled);
+  }
+
+  /** By fold number: the segment it is computed in. */
+  segmentOf(): number[] {
+    const of: number[] = [];
+    for (const [segment, { folds }] of this.#segments.entries()) for (const fold of folds) of[fold] = segment;
+    return of;
+  }
+
+  /** Makes room for a block of `rows`, and zeros for what `prev` reads before the first step. @throws `machine.out_of_memory` */
+  reserve(rows: number, previousBytes: number): void {
+    if (this.#zeros === 0 && previousBytes > 0) this.#zeros = this.#arena.allocateZeroed(previousBytes);
+    if (this.#scratch !== undefined && this.#scratch.rows >= rows) return;
+    const dots = this.#compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
+    const most = (measure: (dot: DotStep) => number) => Math.max(0, ...dots.map(measure)) * rows;
+    const sums = most(({ panels }) => panels * 32);
+    const wideSums = most(({ panels, wide }) => (wide ? panels * 64 : 0));
+    const widened = most(({ columns, activationBits }) => (activationBits === 8 ? columns * 2 + 16 : 0));
+    const tableBytes = BLOCK_ROWS * 4;
+    const total = tableBytes + sums + wideSums + widened;
+    const old = this.#scratch;
+    this.#scratch = undefined;
+    if (old !== undefined) this.#arena.free(old.base);
+    const base = this.#arena.allocate(total);
+    const table = base;
+    this.#scratch = {
+      rows,
+      base,
+      table,
+      sums: base + tableBytes,
+      wideSums: base + tableBytes + sums,
+      widened: base + tableBytes + sums + wideSums,
+    };
+  }
+
+  /** Computes what the rows need of all stages before the last. Rows of one scene stand in the order of their steps. */
+  block(rows: Row[]): void {
+    for (const { folds, dot } of this.#segments) {
+      if (dot) {
+        const fold = folds[0] as number;
+        const needing = rows.filter(({ needs }) => needs[fold]);
+        if (needing.length > 0) this.#matrixProduct(fold, needing);
+        continue;
+      }
+      for (const row of rows) for (const fold of folds) if (row.needs[fold]) this.fold(fold, row);
+    }
+  }
+
+  /** Computes one fold for several rows, which do not load each other. */
+  rows(fold: number, rows: Row[]): void {
+    const needing = rows.filter(({ needs }) => needs[fold]);
+    if (needing.length === 0) return;
+    if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
+    else for (const row of needing) this.#run(fold, row, 0);
+  }
+
+  /** Computes one fold for one row. */
+  fold(fold: number, row: Row): void {
+    const { dot } = this.#compiled[fold] as CompiledFold;
+    if (dot === undefined) this.#run(fold, row, 0);
+    else this.#matrixProduct(fold, [row]);
+  }
+
+  /** Whether a checked load met a step that was not computed, since the last call. */
+  takeMissing(): boolean {
+    let found = false;
+    for (const { frame } of this.#compiled.slice(this.#lastFold)) {
+      const word = (frame + MISSING_SLOT) >> 2;
+      found ||= this.#arena.words[word] !== 0;
+      this.#arena.words[word] = 0;
+    }
+    return found;
+  }
+
+  #matrixProduct(fold: number, rows: Row[]): void {
+    const { code, dot } = this.#compiled[fold] as CompiledFold;
+    const scratch = this.#scratch;
+    if (dot === undefined || scratch === undefined) throw new Error(`fold ${fold} has no room for its sums`);
+    const { base, panels, panelBytes, columns } = dot;
+    const { words } = this.#arena;
+    const site = code.sites[dot.activations] as Site;
+    rows.forEach((row, m) => {
+      let x = this.#base(site, row);
+      if (dot.activationBits === 8) {
+        const wide = scratch.widened + m * (columns * 2 + 16);
+        this.#kernels.widenRow(x, wide, dot.terms);
+        x = wide;
+      }
+      words[(scratch.table >> 2) + m] = x;
+    });
+    const sumBytes = panels * 32;
+    if (dot.wide) this.#wideSums(dot, rows.length, scratch);
+    else if (rows.length === 1)
+      this.#kernels.dotOneRow(base, panels, panelBytes, words[scratch.table >> 2] as number, columns * 2, scratch.sums);
+    else
+      this.#kernels.dotRows(
+        base,
+        panels,
+        panelBytes,
+        scratch.table,
+        0,
+        columns * 2,
+        rows.length,
+        scratch.sums,
+        sumBytes,
+      );
+    const finished = dot.wide ? scratch.wideSums : scratch.sums;
+    const stride = dot.wide ? sumBytes * 2 : sumBytes;
+    rows.forEach((row, m) => {
+      this.#run(fold, row, finished + m * stride);
+    });
+  }
+
+  #wideSums(
+    { base, panels, panelBytes, columns, chunk }: DotStep,
+    rows: number,
+    scratch: { table: number; sums: number; wideSums: number },
+  ): void {
+    const count = panels * 8 * rows;
+    this.#arena.bytes.fill(0, scratch.wideSums, scratch.wideSums + count * 8);
+    for (let k = 0; k < columns; k += chunk) {
+      const taken = Math.min(chunk, columns - k);
+      this.#kernels.dotRows(
+        base + k * 8,
+        panels,
+        panelBytes,
+        scratch.table,
+        k * 2,
+        taken * 2,
+        rows,
+        scratch.sums,
+        panels * 32,
+      );
+      this.#kernels.widenSums(scratch.sums, scratch.wideSums, count);
+    }
+  }
+
+  #run(fold: number, row: Row, sums: number): void {
+    const { dynamic, frame, run } = this.#compiled[fold] as CompiledFold;
+    const { words } = this.#arena;
+    const place = this.#placeOf(fold, row);
+    for (const { slot, word } of dynamic) words[(frame >> 2) + word] = this.#valueOf(slot, fold, row, place, sums);
+    run(frame);
+    if (place.presence !== 0) this.#arena.bytes[place.presence + row.t] = 1;
+    for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);
+  }
+
+  /** Copies a step of a fold, which was computed, to where a caller wants it. */
+  copy(sink: Sink, row: Row): void {
+    const { code } = this.#compiled[sink.fold] as CompiledFold;
+    const place = this.#placeOf(sink.fold, row);
+    const at = { t: row.t, T: row.scene.T };
+    const [rows, cols] = [sizeAt(code.decl.rows, at), sizeAt(code.decl.cols, at)];
+    sink.at += copyMatrix(this.#arena.bytes, code, { address: stepAddress(place, row), place, rows, cols }, sink);
+  }
+
+  #valueOf(slot: Slot, fold: number, row: Row, own: Place, sums: number): number {
+    switch (slot.kind) {
+      case "t":
+        return row.t;
+      case "T":
+        return row.scene.T;
+      case "size":
+        return sizeAt(slot.size as Size, { t: row.t, T: row.scene.T });
+      case "out":
+        return stepAddress(own, row);
+      case "outRowStride":
+        return own.rowStride;
+      case "outColStride":
+        return own.colStride;
+      case "sums":
+        return sums;
+      case "literal":
+        throw new Error("literals are written once");
+      default: {
+        const site = (this.#compiled[fold] as CompiledFold).code.sites[slot.site] as Site;
+        if (slot.kind === "base") return this.#base(site, row);
+        if (site.via === "tensor") return row.scene.tensors[site.tensor]?.rowStride as number;
+        const place = this.#placeOf(this.#folds.target(site) as number, row);
+        if (slot.kind === "presence") return place.presence;
+        return place[slot.kind];
+      }
+    }
+  }
+
+  #base(site: Site, row: Row): number {
+    if (site.via === "tensor") return row.scene.tensors[site.tensor]?.base as number;
+    const place = this.#placeOf(this.#folds.target(site) as number, row);
+    if (!site.current) return place.base;
+    if (site.via !== "prev") return stepAddress(place, row);
+    return row.t === 0 ? this.#zeros : stepAddress(place, { t: row.t - 1, slot: row.slot });
+  }
+
+  #placeOf(fold: number, { scene }: Row): Place {
+    return scene.places[fold] ?? (this.buffers[fold] as Place);
+  }
+}
+
+const stepAddress = ({ base, by, ring, stepStride }: Place, { t, slot }: { t: number; slot: number }): number => {
+  if (by === "slot") return base + slot * stepStride;
+  return base + (ring === 0 ? t : t % ring) * stepStride;
+};
+
+/** Segments of the stages before the last that have one step for each of a job's. */
+function segmentsOf(program: Program, { firstOf }: Folds, compiled: CompiledFold[]): Segment[] {
+  const segments: Segment[] = [];
+  for (const [stage, decl] of program.stages.slice(0, -1).entries()) {
+    if (!isPerStep(decl)) continue;
+    const first = firstOf[stage] as number;
+    const folds = decl.folds.map((_, fold) => first + fold);
+    const dot = decl.order !== 2 && compiled[first]?.dot !== undefined;
+    const open = segments.at(-1);
+    if (dot || open === undefined || open.dot) segments.push({ folds, dot });
+    else open.folds.push(...folds);
+  }
+  return segments;
+}

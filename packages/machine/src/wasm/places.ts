@@ -1,0 +1,76 @@
+import { BYTES, type Size, size, sizeAt } from "../program.ts";
+import type { FoldCode } from "./sites.ts";
+
+/** Where the elements of a fold lie. Strides in bytes; `ring` is the number of steps that are kept, or 0 for all. */
+export type Place = {
+  base: number;
+  /** Addressed by the step, or by the row's slot in the block that is being computed. */
+  by: "step" | "slot";
+  ring: number;
+  stepStride: number;
+  rowStride: number;
+  colStride: number;
+  /** Address of one byte a step that says whether it was computed; 0 where nobody asks. */
+  presence: number;
+};
+
+export type Shape = { bytes: number; stepStride: number; rowStride: number; colStride: number };
+
+/** Layout of `steps` steps in a job of T steps. Columns of a history are as wide as the longest one, `history`. */
+export function shapeOf({ decl, order }: FoldCode, at: { steps: number; T: number; history: number }): Shape {
+  const bytes = BYTES[decl.type];
+  const extent = (encoded: Size) => (size.kind(encoded) === 2 ? at.history : sizeAt(encoded, { t: 0, T: at.T }));
+  const [rows, cols] = [extent(decl.rows), extent(decl.cols)];
+  if (order === 1)
+    return {
+      bytes: rows * cols * at.steps * bytes,
+      stepStride: bytes,
+      rowStride: cols * at.steps * bytes,
+      colStride: at.steps * bytes,
+    };
+  const rowStride = cols * bytes;
+  return { bytes: rows * rowStride * at.steps, stepStride: rows * rowStride, rowStride, colStride: bytes };
+}
+
+/** One step, for a row's slot. */
+export function slotShapeOf({ decl }: FoldCode, history: number): Shape {
+  const bytes = BYTES[decl.type];
+  const extent = (encoded: Size) => (size.kind(encoded) === 2 ? history : size.n(encoded));
+  const rowStride = extent(decl.cols) * bytes;
+  const total = Math.ceil((extent(decl.rows) * rowStride) / 64) * 64;
+  return { bytes: total, stepStride: total, rowStride, colStride: bytes };
+}
+
+export const placeAt = (base: number, shape: Shape, more: Partial<Place> = {}): Place => ({
+  base,
+  by: "step",
+  ring: 0,
+  presence: 0,
+  stepStride: shape.stepStride,
+  rowStride: shape.rowStride,
+  colStride: shape.colStride,
+  ...more,
+});
+
+/** Copies the elements of one step as the machine writes them, row by row; returns the number of bytes. */
+export function copyMatrix(
+  memory: Uint8Array,
+  { decl }: FoldCode,
+  from: { address: number; place: Place; rows: number; cols: number },
+  into: { out: Uint8Array; at: number },
+): number {
+  const { address, place, rows, cols } = from;
+  const bytes = BYTES[decl.type];
+  let at = into.at;
+  for (let r = 0; r < rows; r++) {
+    const row = address + r * place.rowStride;
+    if (place.colStride === bytes) into.out.set(memory.subarray(row, row + cols * bytes), at);
+    else
+      for (let c = 0; c < cols; c++) {
+        const element = row + c * place.colStride;
+        into.out.set(memory.subarray(element, element + bytes), at + c * bytes);
+      }
+    at += cols * bytes;
+  }
+  return at - into.at;
+}
