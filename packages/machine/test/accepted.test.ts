@@ -225,9 +225,12 @@ describe("assertAccepted", () => {
 
   it("counts work and trace bytes over all steps", () => {
     const p = programBuilder({ maxT: 4 });
+    p.request({ type: "i16", rows: 1, cols: 3 });
+    p.claimed({ type: "i32", rows: 1, cols: size.steps() });
     p.sum({ type: "i32", rows: 2, cols: size.history, axis: size.history }, { body: () => 1 });
     p.fold({ type: "i8", steps: size.steps(3) }, () => 1);
-    const { work, traceBytes } = examineProgram(p.build());
+    const { work, traceBytes, inputBytes } = examineProgram(p.build());
+    expect(inputBytes).toBe(3 * 2 + 4 * 4);
     expect(work).toBe(2n * (1n + 4n + 9n + 16n) + 2n);
     expect(traceBytes).toBe(2n * (1n + 2n + 3n + 4n) * 4n + 2n);
   });

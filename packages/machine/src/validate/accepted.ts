@@ -1,5 +1,6 @@
 import { encodeCode, recordsOf } from "../encode.ts";
 import { MachineError } from "../errors.ts";
+import { tensorByteLength } from "../job.ts";
 import type { Op } from "../ops.ts";
 import { BYTES, type Fold, type Program, type Stage, size, sizeAt } from "../program.ts";
 import { costOfFold, type FoldCost, MAX_SCATTERED_TERMS } from "./cost.ts";
@@ -37,6 +38,8 @@ export type AcceptanceReport = {
   work: bigint;
   traceBytes: bigint;
   programBytes: number;
+  /** Bytes of request and claimed tensors at T = maxT: what a contract that orders a job would have to hold. */
+  inputBytes: number;
   /** Operations that may wrap i64. Defined, and no reason to refuse; often a mistake. */
   mayWrap: { stage: number; fold: number; part: "body" | "finish"; op: Op | "literal" }[];
   /** Why it cannot be served step by step; empty where it can. No reason to refuse. */
@@ -86,7 +89,12 @@ export function examineProgram(program: Program, limits: AcceptanceLimits = ACCE
       for (const { op } of body.wraps) mayWrap.push({ stage, fold, part: "body", op });
       for (const { op } of finish?.wraps ?? []) mayWrap.push({ stage, fold, part: "finish", op });
     }
-  return { refusals, costs, work, traceBytes, programBytes, mayWrap, notStepwise: stepwiseReasons(program) };
+  const inputBytes = [...program.requests, ...program.claimed].reduce(
+    (sum, decl) => sum + tensorByteLength(decl, program.maxT),
+    0,
+  );
+  const notStepwise = stepwiseReasons(program);
+  return { refusals, costs, work, traceBytes, programBytes, inputBytes, mayWrap, notStepwise };
 }
 
 /**
