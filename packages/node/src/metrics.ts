@@ -31,7 +31,12 @@ export function nodeMetrics({ scheduler, ledger }: { scheduler: Scheduler; ledge
   return {
     registry,
     requests: new Counter({
-      ...{ name: `${prefix}requests_total`, help: "Requests by how they ended", labelNames: ["model", "outcome"], registers },
+      ...{
+        name: `${prefix}requests_total`,
+        help: "Requests by how they ended",
+        labelNames: ["model", "outcome"],
+        registers,
+      },
     }),
     tokens: new Counter({
       ...{ name: `${prefix}tokens_total`, help: "Tokens in and out", labelNames: ["model", "direction"], registers },
@@ -41,7 +46,12 @@ export function nodeMetrics({ scheduler, ledger }: { scheduler: Scheduler; ledge
       buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30],
     }),
     charged: new Counter({
-      ...{ name: `${prefix}charge_base_units_total`, help: "Prices of signed answers", labelNames: ["model"], registers },
+      ...{
+        name: `${prefix}charge_base_units_total`,
+        help: "Prices of signed answers",
+        labelNames: ["model"],
+        registers,
+      },
     }),
   };
 }
@@ -49,7 +59,15 @@ export function nodeMetrics({ scheduler, ledger }: { scheduler: Scheduler; ledge
 export type NodeMetrics = ReturnType<typeof nodeMetrics>;
 
 /** Counts what is served and writes one line for each answer. */
-export function watchServing({ metrics, log, ledger }: { metrics: NodeMetrics; log: Logger; ledger: Ledger }): ServingWatch {
+export function watchServing({
+  metrics,
+  log,
+  ledger,
+}: {
+  metrics: NodeMetrics;
+  log: Logger;
+  ledger: Ledger;
+}): ServingWatch {
   return {
     refused: (code) => metrics.requests.inc({ model: "", outcome: code }),
     accepted({ model: { name: model }, size, prices }) {
@@ -80,10 +98,12 @@ export function watchServing({ metrics, log, ledger }: { metrics: NodeMetrics; l
           const price = priceOf(size, prices, size.kind === "chat" ? T - size.promptTokens : 0);
           metrics.charged.inc({ model }, Number(price));
           const tokensPerSecond =
-            firstAt !== undefined && tokens > 1 ? Number(((tokens - 1) / ((now - firstAt) / 1000)).toFixed(1)) : undefined;
+            firstAt !== undefined && tokens > 1
+              ? Number(((tokens - 1) / ((now - firstAt) / 1000)).toFixed(1))
+              : undefined;
           log.info(
             {
-              ...{ model, tokens, tokensPerSecond, seconds },
+              ...{ model, answerTokens: tokens, tokensPerSecond, seconds },
               ...{ T, charge: price.toString(), openClaims: ledger.openAnswers() },
             },
             "served",

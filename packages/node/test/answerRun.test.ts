@@ -17,7 +17,12 @@ function start({ hint }: { hint?: number[] } = {}) {
   const aRun = () =>
     new AnswerRun(
       {
-        ...{ channelId: aChannelId(), ceiling: baseUnits(100n), model: MODEL, prices: { in: ZERO, out: ZERO, unit: ZERO } },
+        ...{
+          channelId: aChannelId(),
+          ceiling: baseUnits(100n),
+          model: MODEL,
+          prices: { in: ZERO, out: ZERO, unit: ZERO },
+        },
         size: { kind: "chat", promptTokens: 3, limit: 9 },
         job: { asset: MODEL.asset, request: [], ...(hint ? { hint } : {}) },
       },
@@ -92,7 +97,9 @@ describe("AnswerRun", () => {
     const run = aRun();
     scheduler.add(run);
     if (sent > 0) engine.runs[0]?.listener.tokens(Array.from({ length: sent }, (_, id) => id));
-    expect(() => run.cut(cut)).toThrow(expect.objectContaining({ code: "cut.out_of_range", details: { tokens: cut, sent } }));
+    expect(() => run.cut(cut)).toThrow(
+      expect.objectContaining({ code: "cut.out_of_range", details: { tokens: cut, sent } }),
+    );
   });
 
   it("signs nothing for a cut before the first token, running or waiting", async () => {

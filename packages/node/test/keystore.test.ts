@@ -30,7 +30,9 @@ describe("a keystore", () => {
   it("stays shut for another password, which no error repeats", async () => {
     const failure = await openKeystore(file, "hunter2-hunter2").catch((error) => error);
     expect(failure).toMatchObject({ code: "keystore.wrong_password" });
-    expect(JSON.stringify([failure.message, failure.details, failure.hint, String(failure.cause)])).not.toContain("hunter2");
+    expect(JSON.stringify([failure.message, failure.details, failure.hint, String(failure.cause)])).not.toContain(
+      "hunter2",
+    );
   });
 
   it("is not overwritten", async () => {
@@ -48,7 +50,9 @@ describe("a keystore", () => {
   });
 
   it("wants a password of twelve characters or more", async () => {
-    await expect(createKeystore(path.join(aFolder(), "k.json"), "short")).rejects.toMatchObject({ code: "config.invalid" });
+    await expect(createKeystore(path.join(aFolder(), "k.json"), "short")).rejects.toMatchObject({
+      code: "config.invalid",
+    });
   });
 });
 
@@ -60,6 +64,8 @@ describe("readPassword", () => {
   });
 
   it("names a missing file", async () => {
-    await expect(readPassword("/nowhere/password", { message: "" })).rejects.toMatchObject({ code: "config.unreadable" });
+    await expect(readPassword("/nowhere/password", { message: "" })).rejects.toMatchObject({
+      code: "config.unreadable",
+    });
   });
 });

@@ -19,9 +19,8 @@ const signed = (charged: bigint, until = 1_000) => ({
   evidence: Buffer.from(`evidence of ${charged}`),
 });
 const settle = (ledger: Ledger, ceiling: bigint, price: bigint, until?: number) =>
-  ledger.answer(
-    { channelId: aChannelId(), ceiling: baseUnits(ceiling), price: baseUnits(price), at: 500 },
-    (charged) => signed(charged, until),
+  ledger.answer({ channelId: aChannelId(), ceiling: baseUnits(ceiling), price: baseUnits(price), at: 500 }, (charged) =>
+    signed(charged, until),
   );
 
 describe("Ledger", () => {
@@ -91,7 +90,9 @@ describe("Ledger", () => {
     expect(readFileSync(path.join(folder, "ledger.db")).includes("evidence of")).toBe(false);
     expect(statSync(path.join(folder, "ledger.db")).mode & 0o077).toBe(0);
     const other = Ledger.open(folder, { owner: OWNER, box: sealedBox(new Uint8Array(32).fill(8)) });
-    expect(() => other.lookup(aChannelId(), baseUnits(100n))).toThrow(expect.objectContaining({ code: "store.damaged" }));
+    expect(() => other.lookup(aChannelId(), baseUnits(100n))).toThrow(
+      expect.objectContaining({ code: "store.damaged" }),
+    );
     other.close();
   });
 
@@ -123,11 +124,17 @@ describe("Ledger", () => {
     expect(second.instance).toBe(first.instance);
     second.close();
     const owner = { ...OWNER, payee: "0x00000000000000000000000000000000000000cc" as const };
-    expect(() => Ledger.open(folder, { owner, box: aBox() })).toThrow(expect.objectContaining({ code: "config.invalid" }));
+    expect(() => Ledger.open(folder, { owner, box: aBox() })).toThrow(
+      expect.objectContaining({ code: "config.invalid" }),
+    );
   });
 
   it("charges the sum of all prices and never states more than a ceiling, in whatever order answers come", () => {
-    const step = fc.record({ maximum: fc.bigInt(1n, 1_000n), share: fc.bigInt(0n, 100n), kind: fc.constantFrom("answer", "none", "wait") });
+    const step = fc.record({
+      maximum: fc.bigInt(1n, 1_000n),
+      share: fc.bigInt(0n, 100n),
+      kind: fc.constantFrom("answer", "none", "wait"),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         const ledger = open();
@@ -180,12 +187,17 @@ describe("a ledger's folder", () => {
     const ledger = open(folder);
     expect(ledger.lookup(aChannelId(), baseUnits(100n))).toMatchObject({ status: "done", charged: 60n });
     expect(ledger.lookup(aChannelId(), baseUnits(200n))).toEqual({ status: "none", charged: 60n });
-    expect(ledger.channel(aChannelId())).toMatchObject({ ledger: { charged: 60n, reserved: [], highestCeiling: 200n } });
+    expect(ledger.channel(aChannelId())).toMatchObject({
+      ledger: { charged: 60n, reserved: [], highestCeiling: 200n },
+    });
     ledger.close();
   });
 
   it.each([
-    { behaviour: "an overwritten header", damage: (file: string) => writeFileSync(file, "not a database, but long enough to be read as one".repeat(100)) },
+    {
+      behaviour: "an overwritten header",
+      damage: (file: string) => writeFileSync(file, "not a database, but long enough to be read as one".repeat(100)),
+    },
     { behaviour: "a file cut in half", damage: (file: string) => truncateSync(file, 8_192) },
   ])("is refused after $behaviour", ({ damage }) => {
     const folder = aFolder();

@@ -19,7 +19,11 @@ describe("Scheduler", () => {
     const started: string[] = [];
     const tasks = ["a", "b", "c"].map((name) => aTask(name, started));
     for (const task of tasks) scheduler.add(task);
-    expect({ started, running: scheduler.running, queued: scheduler.queued }).toEqual({ started: ["a"], running: 1, queued: 2 });
+    expect({ started, running: scheduler.running, queued: scheduler.queued }).toEqual({
+      started: ["a"],
+      running: 1,
+      queued: 2,
+    });
     for (const task of tasks) task.end();
     await scheduler.idle();
     expect({ started, running: scheduler.running, queued: scheduler.queued }).toEqual({
@@ -35,7 +39,10 @@ describe("Scheduler", () => {
     scheduler.checkRoom();
     scheduler.add(aTask("b", started));
     expect(() => scheduler.checkRoom()).toThrow(
-      expect.objectContaining({ code: "node.busy", details: expect.objectContaining({ queued: 1, retryAfterSeconds: 1 }) }),
+      expect.objectContaining({
+        code: "node.busy",
+        details: expect.objectContaining({ queued: 1, retryAfterSeconds: 1 }),
+      }),
     );
   });
 

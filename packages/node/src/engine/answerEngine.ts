@@ -25,9 +25,7 @@ export type ServedModel = {
 };
 
 /** What decides the price of a request. A simulation has no tokens, a chat no steps. */
-export type RequestSize =
-  | { kind: "chat"; promptTokens: number; limit: number }
-  | { kind: "simulation"; steps: number };
+export type RequestSize = { kind: "chat"; promptTokens: number; limit: number } | { kind: "simulation"; steps: number };
 
 /** One request, as it was paid for. `hint` are answer tokens that somebody else claims; they are checked, not believed. */
 export type EngineJob = { asset: AssetId; request: Uint8Array[]; hint?: number[] };

@@ -47,16 +47,23 @@ export async function openKeystore(file: string, password: string): Promise<Node
     });
   const mode = statSync(file).mode & 0o777;
   if (mode & 0o077)
-    throw new FoldmarkError("keystore.permissions", `Others can read the keystore ${file} (mode ${mode.toString(8)}).`, {
-      details: { file, mode: mode.toString(8) },
-      hint: `Run \`chmod 600 ${file}\`.`,
-    });
+    throw new FoldmarkError(
+      "keystore.permissions",
+      `Others can read the keystore ${file} (mode ${mode.toString(8)}).`,
+      {
+        details: { file, mode: mode.toString(8) },
+        hint: `Run \`chmod 600 ${file}\`.`,
+      },
+    );
   return nodeKey(await decrypt(file, password));
 }
 
 /** The address that a keystore names, without opening it. @throws `keystore.missing`, `keystore.malformed` */
 export function keystoreAddress(file: string): Address {
-  if (!existsSync(file)) throw new FoldmarkError("keystore.missing", `There is no keystore at ${file}.`, { hint: "Run `foldmark init` first." });
+  if (!existsSync(file))
+    throw new FoldmarkError("keystore.missing", `There is no keystore at ${file}.`, {
+      hint: "Run `foldmark init` first.",
+    });
   const json = readFileSync(file, "utf8");
   if (!isKeystoreJson(json)) throw malformed(file);
   return `0x${String(JSON.parse(json).address).replace(/^0x/, "")}`;

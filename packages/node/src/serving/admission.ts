@@ -5,8 +5,8 @@ import {
   assetIdToUint,
   type BaseUnits,
   type ChannelId,
-  channelIdOf,
   type ChannelState,
+  channelIdOf,
   type Domain,
   decodePaymentHeader,
   FoldmarkError,
@@ -66,7 +66,9 @@ export async function admit(
   const model = deps.models.get(request.model);
   const prices = model && deps.market.prices(model.asset);
   if (!model || !prices)
-    throw new FoldmarkError("model.unknown", `This node does not serve ${request.model}.`, { details: { model: request.model } });
+    throw new FoldmarkError("model.unknown", `This node does not serve ${request.model}.`, {
+      details: { model: request.model },
+    });
   if (!samePrices(request.prices, prices))
     throw new Refusal("price.changed", "The quoted prices are not this node's.", {
       beside: { prices },
@@ -78,7 +80,9 @@ export async function admit(
   const payment = readPayment(header, terms);
   const signer = await recoverSigner(payment, terms, deps);
   if (!deps.market.hasStake())
-    throw new FoldmarkError("stake.too_low", "The node's stake is too low to answer for more.", { details: { retryAfterSeconds: 60 } });
+    throw new FoldmarkError("stake.too_low", "The node's stake is too low to answer for more.", {
+      details: { retryAfterSeconds: 60 },
+    });
   const channelId = channelIdOf(deps.domain, payment.payload.channel);
   const ceiling = payment.payload.voucher.maxClaimableAmount;
   const funds = await deps.market.channel(channelId, { atLeast: ceiling });
@@ -96,7 +100,8 @@ export async function admit(
     pendingExit: funds.pendingExit,
     minimumDeposit: deps.minimumDeposit,
   });
-  if (verdict.status === "refused") throw refuse(verdict, { terms, channel: channelState(channelId, funds, deps.ledger) });
+  if (verdict.status === "refused")
+    throw refuse(verdict, { terms, channel: channelState(channelId, funds, deps.ledger) });
   deps.checkRoom();
   deps.ledger.accept(
     {
@@ -115,7 +120,11 @@ export async function admit(
 }
 
 /** What this node accepts to be paid by. `amount` is the request's maximum. */
-export function termsOf(model: ServedModel, amount: BaseUnits, { payee, domain, market }: Pick<AdmissionDeps, "payee" | "domain" | "market">): PaymentTerms {
+export function termsOf(
+  model: ServedModel,
+  amount: BaseUnits,
+  { payee, domain, market }: Pick<AdmissionDeps, "payee" | "domain" | "market">,
+): PaymentTerms {
   return {
     scheme: PAYMENT_SCHEME,
     network: networkOf(domain.chainId),
@@ -156,7 +165,9 @@ const samePrices = (a: Prices, b: Prices) => a.in === b.in && a.out === b.out &&
 /** @throws `voucher.missing`, `voucher.invalid` */
 export function readPayment(header: string | undefined, terms: PaymentTerms): Payment {
   if (header === undefined)
-    throw new Refusal("voucher.missing", "An answer is paid by a voucher in the payment header.", { beside: { terms } });
+    throw new Refusal("voucher.missing", "An answer is paid by a voucher in the payment header.", {
+      beside: { terms },
+    });
   const payment = decode(header, terms);
   const { scheme, network, asset, payTo, extra } = payment.accepted;
   const isOurs =
@@ -188,7 +199,10 @@ async function recoverSigner({ payload }: Payment, terms: PaymentTerms, { domain
     return await recoverVoucherSigner(domain, payload);
   } catch (error) {
     if (!(error instanceof FoldmarkError)) throw error;
-    throw new Refusal("voucher.wrong_signer", "The voucher's signature is no signature.", { beside: { terms }, cause: error });
+    throw new Refusal("voucher.wrong_signer", "The voucher's signature is no signature.", {
+      beside: { terms },
+      cause: error,
+    });
   }
 }
 
@@ -224,11 +238,15 @@ function refuse(
         beside,
       });
     case "too_low":
-      return new Refusal("voucher.too_low", `The voucher covers ${verdict.ceiling}, this request needs ${verdict.needed}.`, {
-        details: { ceiling: verdict.ceiling.toString(), needed: verdict.needed.toString() },
-        hint: "Sign a voucher for at least `needed` and send the request again.",
-        beside,
-      });
+      return new Refusal(
+        "voucher.too_low",
+        `The voucher covers ${verdict.ceiling}, this request needs ${verdict.needed}.`,
+        {
+          details: { ceiling: verdict.ceiling.toString(), needed: verdict.needed.toString() },
+          hint: "Sign a voucher for at least `needed` and send the request again.",
+          beside,
+        },
+      );
     case "deposit_too_small":
       return new Refusal("channel.exhausted", `The deposit of ${verdict.deposit} is not worth redeeming.`, {
         details: { deposit: verdict.deposit.toString(), minimum: verdict.minimum.toString() },
@@ -236,14 +254,17 @@ function refuse(
         beside,
       });
     case "exhausted":
-      return new Refusal("channel.exhausted", `The voucher is for ${verdict.ceiling}, the channel holds ${verdict.available}.`, {
-        details: { ceiling: verdict.ceiling.toString(), available: verdict.available.toString() },
-        hint: "Deposit into the channel and wait for the node's confirmations.",
-        beside,
-      });
+      return new Refusal(
+        "channel.exhausted",
+        `The voucher is for ${verdict.ceiling}, the channel holds ${verdict.available}.`,
+        {
+          details: { ceiling: verdict.ceiling.toString(), available: verdict.available.toString() },
+          hint: "Deposit into the channel and wait for the node's confirmations.",
+          beside,
+        },
+      );
     default:
       verdict satisfies never;
       throw new Error("a refusal without a reason");
   }
 }
-

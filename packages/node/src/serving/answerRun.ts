@@ -97,8 +97,13 @@ export class AnswerRun implements Task {
 
   #closeWith(outcome: Outcome): void {
     if (this.#outcome) return;
-    this.#deps.closeEmpty();
-    this.#finish(outcome);
+    try {
+      this.#deps.closeEmpty();
+      this.#finish(outcome);
+    } catch (error) {
+      // a disk that takes no write: the voucher is closed when the ledger is opened again
+      this.#finish({ status: "failed", error });
+    }
   }
 
   #finish(outcome: Outcome): void {

@@ -3,7 +3,7 @@ import { type Request, type Response, Router } from "express";
 import { z } from "zod";
 import { type AcceptedRequest, type AdmissionDeps, admit } from "./admission.ts";
 import { AnswerRun, type AnswerRunDeps, type Outcome } from "./answerRun.ts";
-import { type EventStream, openEventStream } from "./eventStream.ts";
+import { type AnswerStream, openAnswerStream } from "./eventStream.ts";
 import { paymentHeader } from "./paymentHeader.ts";
 import { wireError } from "./refusal.ts";
 import type { Runs } from "./runs.ts";
@@ -34,14 +34,14 @@ export function answersRoute(deps: AnswersRouteDeps): Router {
         },
       },
     );
-    const stream = openEventStream(response, deps.keepAliveMs === undefined ? {} : { keepAliveMs: deps.keepAliveMs });
+    const stream = openAnswerStream(response, deps.keepAliveMs === undefined ? {} : { keepAliveMs: deps.keepAliveMs });
     const run = start(accepted, stream, deps);
     response.once("close", () => run.lost());
     end(stream, await run.ended);
   });
 }
 
-function start(accepted: AcceptedRequest, stream: EventStream, deps: AnswersRouteDeps): AnswerRun {
+function start(accepted: AcceptedRequest, stream: AnswerStream, deps: AnswersRouteDeps): AnswerRun {
   const { engine, scheduler, ledger, runs, watch } = deps;
   const seen = watch.accepted(accepted);
   const run = new AnswerRun(accepted, {
@@ -65,7 +65,7 @@ function start(accepted: AcceptedRequest, stream: EventStream, deps: AnswersRout
   return run;
 }
 
-function end(stream: EventStream, outcome: Outcome): void {
+function end(stream: AnswerStream, outcome: Outcome): void {
   if (outcome.status === "done") stream.send(ANSWER_EVENTS.payment, z.encode(paymentEventCodec, outcome.event));
   if (outcome.status === "failed") stream.send(ANSWER_EVENTS.error, { error: wireError(outcome.error) });
   stream.end();

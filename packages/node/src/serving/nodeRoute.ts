@@ -36,7 +36,18 @@ function describeNode({ models, prices, scheduler, isDraining, ...identity }: No
     models: [...models].flatMap(({ asset, modelId, packageHash, kind, context }) => {
       const published = prices(asset);
       if (!published) return [];
-      return [{ asset, modelId, packageHash, kind, context, prices: published, assurance: "exact" as const, mode: "ahead" as const }];
+      return [
+        {
+          asset,
+          modelId,
+          packageHash,
+          kind,
+          context,
+          prices: published,
+          assurance: "exact" as const,
+          mode: "ahead" as const,
+        },
+      ];
     }),
     ...{ running: scheduler.running, queued: scheduler.queued, queueLimit: scheduler.limit },
     draining: isDraining(),

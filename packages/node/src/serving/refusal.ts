@@ -23,7 +23,11 @@ export type RefusalExtras = { channel?: ChannelState | undefined; prices?: Price
 export class Refusal extends FoldmarkError {
   readonly beside: RefusalExtras;
 
-  constructor(code: ErrorCode, message: string, { beside = {}, ...extras }: ErrorExtras & { beside?: RefusalExtras } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { beside = {}, ...extras }: ErrorExtras & { beside?: RefusalExtras } = {},
+  ) {
     super(code, message, extras);
     this.name = "Refusal";
     this.beside = beside;

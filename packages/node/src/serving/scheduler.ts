@@ -32,7 +32,11 @@ export class Scheduler {
   checkRoom(): void {
     if (this.#running < this.#concurrency || this.#queue.length < this.limit) return;
     throw new FoldmarkError("node.busy", `The queue is full: ${this.#queue.length} requests wait.`, {
-      details: { queued: this.#queue.length, limit: this.limit, retryAfterSeconds: Math.max(1, Math.ceil(this.#secondsEach)) },
+      details: {
+        queued: this.#queue.length,
+        limit: this.limit,
+        retryAfterSeconds: Math.max(1, Math.ceil(this.#secondsEach)),
+      },
       hint: "Ask again after `retry-after` seconds, or ask another provider.",
     });
   }

@@ -31,7 +31,13 @@ export type AcceptedVoucher = {
 export type ChannelAccount = { ledger: PayeeLedger; highest: { ceiling: BaseUnits; signature: Hex } };
 
 /** A signed answer with what defends it: the payment event as it was sent, and the tensors of its statement. */
-export type StoredAnswer = { statementId: Hex; until: number; charged: BaseUnits; signature: Hex; evidence: Uint8Array };
+export type StoredAnswer = {
+  statementId: Hex;
+  until: number;
+  charged: BaseUnits;
+  signature: Hex;
+  evidence: Uint8Array;
+};
 
 export type VoucherState =
   | { status: "open" }
@@ -158,7 +164,11 @@ export class Ledger {
            owing_since = coalesce(owing_since, ?) WHERE channel_id = ?`,
           ...[charged.toString(), ceiling.toString(), String(voucher.signature), at, channelId],
         );
-      this.#run("UPDATE vouchers SET status = 'done', charged = ? WHERE id = ?", charged.toString(), Number(voucher.id));
+      this.#run(
+        "UPDATE vouchers SET status = 'done', charged = ? WHERE id = ?",
+        charged.toString(),
+        Number(voucher.id),
+      );
       this.#run(
         "INSERT INTO answers VALUES (?, ?, ?, ?, ?)",
         ...[Number(voucher.id), signed.statementId, signed.until, signed.signature],

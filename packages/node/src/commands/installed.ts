@@ -1,0 +1,34 @@
+import { readdir } from "node:fs/promises";
+import path from "node:path";
+import { families, openPackage } from "@foldmark/workloads";
+import type { NodeConfig } from "../config.ts";
+import type { Home } from "../home.ts";
+
+export type InstalledPackage = {
+  name: string;
+  kind: "chat" | "simulation";
+  asset: string;
+  licence: string;
+  sizeBytes: number;
+  folder: string;
+  isServed: boolean;
+};
+
+/** Every package in the home folder, and those that the settings name elsewhere. @throws `package.*` */
+export async function installedPackages({ packages }: Home, { models }: NodeConfig): Promise<InstalledPackage[]> {
+  const names = await readdir(packages).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  const own = names
+    .filter((name) => !name.endsWith(".part") && !name.startsWith("."))
+    .map((name) => path.join(packages, name));
+  const folders = [...new Set([...models, ...own])];
+  return Promise.all(
+    folders.map(async (folder) => {
+      const { manifest, assetId: asset, sizeBytes } = await openPackage(folder, { families, verify: "sizes" });
+      const { name, kind, licence } = manifest;
+      return { name, kind, asset, licence, sizeBytes, folder, isServed: models.includes(folder) };
+    }),
+  );
+}

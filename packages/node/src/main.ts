@@ -1,0 +1,9 @@
+#!/usr/bin/env node
+import { runCli } from "./cli.ts";
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  variables: process.env,
+  isTerminal: process.stdin.isTTY === true && process.stderr.isTTY === true,
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+});

@@ -1,0 +1,148 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { runCli } from "../src/cli.ts";
+import { COMMANDS } from "../src/commands/index.ts";
+import { aFolder } from "./builders.ts";
+
+async function foldmark(
+  args: string[],
+  { home = aFolder(), variables = {} }: { home?: string; variables?: Record<string, string> } = {},
+) {
+  let out = "";
+  let err = "";
+  const exit = await runCli(args, {
+    variables: { FOLDMARK_HOME: home, ...variables },
+    isTerminal: false,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+  });
+  return { exit, out, err };
+}
+
+const aPasswordFile = () => {
+  const file = path.join(aFolder(), "password");
+  writeFileSync(file, "correct horse battery\n");
+  return file;
+};
+
+const aDeployment = () => {
+  const file = path.join(aFolder(), "deployment.json");
+  const address = (n: number) => `0x${String(n).padStart(40, "0")}`;
+  const contracts = { token: address(1), models: address(2), providers: address(3), channels: address(4) };
+  writeFileSync(file, JSON.stringify({ chainId: 31337, fromBlock: 0, contracts }));
+  return file;
+};
+
+describe("foldmark", () => {
+  it.each([
+    { args: ["strat"], says: 'There is no command "strat"' },
+    { args: ["models", "eat"], says: 'There is no command "eat"' },
+    { args: [], says: "A command is needed" },
+    { args: ["start", "--prot", "1"], says: "--prot" },
+    { args: ["verify"], says: "receipt" },
+    { args: ["stake", "add", "lots"], says: 'amount is "lots"' },
+  ])("ends with 2 and one line for $args", async ({ args, says }) => {
+    const { exit, out, err } = await foldmark(args);
+    expect({ exit, out }).toEqual({ exit: 2, out: "" });
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+    expect(err).toContain(says);
+  });
+
+  it.each([...COMMANDS.map(({ name }) => name.split(" ")), []].map((words) => ({ words })))(
+    "explains itself: $words --help",
+    async ({ words }) => {
+      const { exit, out } = await foldmark([...words, "--help"]);
+      expect(exit).toBe(0);
+      expect(out).toContain(`Usage: foldmark${words.length > 0 ? ` ${words.join(" ")}` : ""}`);
+    },
+  );
+
+  it("says with --json what went wrong, as one document", async () => {
+    const { exit, out } = await foldmark(["start", "--json"]);
+    expect(JSON.parse(out)).toMatchObject({ v: 1, ok: false, exit, error: { code: "keystore.missing" } });
+    expect(exit).toBe(2);
+  });
+
+  it("shows a stopped node and ends with 5", async () => {
+    const { exit, out } = await foldmark(["status"]);
+    expect(exit).toBe(5);
+    expect(out).toMatch(/^STOPPED {2}/);
+    expect(JSON.parse((await foldmark(["status", "--json"])).out)).toMatchObject({
+      ...{ v: 1, ok: false, data: { state: "STOPPED", channels: 0, owed: "0", openAnswers: 0 } },
+    });
+  });
+
+  it("refuses a setting that does not exist, and one with a wrong value, by name", async () => {
+    const unknown = await foldmark(["models", "list"], { variables: { FOLDMARK_SERVE_PROT: "1" } });
+    expect(unknown).toMatchObject({ exit: 2, err: expect.stringContaining("FOLDMARK_SERVE_PROT") });
+    const home = aFolder();
+    writeFileSync(path.join(home, "foldmark.yaml"), "serve: { listen: everywhere }\n");
+    const wrong = await foldmark(["models", "list"], { home });
+    expect(wrong).toMatchObject({ exit: 2, err: expect.stringContaining("serve.listen") });
+  });
+
+  it("ends with 4 when no chain answers", async () => {
+    const { exit, err } = await foldmark([
+      "stake",
+      "add",
+      "1",
+      "--deployment",
+      aDeployment(),
+      "--rpc",
+      "http://127.0.0.1:9",
+    ]);
+    expect(exit).toBe(4);
+    expect(err).toContain("No chain answers at http://127.0.0.1:9");
+  });
+});
+
+describe("foldmark init", () => {
+  it("makes a key that only its owner can read, once, and remembers the flags", async () => {
+    const home = aFolder();
+    const flags = ["--password-file", aPasswordFile(), "--rpc", "http://127.0.0.1:9", "--deployment", aDeployment()];
+    const first = await foldmark(["init", "--quick", "--keys-only", "--json", ...flags], { home });
+    expect(first.exit).toBe(0);
+    const { address } = JSON.parse(first.out).data;
+    expect(address).toMatch(/^0x[0-9a-fA-F]{40}$/);
+    expect(statSync(path.join(home, "keys", "operator.json")).mode & 0o777).toBe(0o600);
+    const again = await foldmark(["init", "--keys-only", "--json"], { home });
+    expect(JSON.parse(again.out).data.address).toBe(address);
+    expect(readFileSync(path.join(home, "foldmark.yaml"), "utf8")).toContain("http://127.0.0.1:9");
+  });
+
+  it("ends with 2 for a wrong password, which it does not repeat", async () => {
+    const home = aFolder();
+    await foldmark(["init", "--keys-only", "--password-file", aPasswordFile()], { home });
+    const file = path.join(aFolder(), "other");
+    writeFileSync(file, "hunter2 hunter2\n");
+    const { exit, err, out } = await foldmark(["init", "--keys-only", "--password-file", file], { home });
+    expect(exit).toBe(2);
+    expect(err).toContain("does not open the keystore");
+    expect(err + out).not.toContain("hunter2");
+  });
+
+  it("ends with 3 where a password is needed and nobody can type it", async () => {
+    expect(await foldmark(["init"])).toMatchObject({ exit: 3, err: expect.stringContaining("--password-file") });
+  });
+});
+
+describe("the program", () => {
+  it("runs as a process", () => {
+    const main = fileURLToPath(new URL("../src/main.ts", import.meta.url));
+    const { status, stderr } = spawnSync(process.execPath, [main, "nonsense"], {
+      encoding: "utf8",
+      env: { FOLDMARK_HOME: aFolder() },
+    });
+    expect({ status, stderr }).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^foldmark: There is no command "nonsense"/),
+    });
+  });
+});
