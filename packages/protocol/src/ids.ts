@@ -45,7 +45,10 @@ export const hashSchema = idSchema("Hash");
 /** An address in, its EIP-55 form out; mixed case must already have the right checksum. */
 export const addressSchema = z
   .string()
-  .refine((text) => isAddress(text), "must be an address: 0x and 40 hex digits, with a right checksum if in mixed case")
+  .refine((text) => isAddress(text), {
+    error: "must be an address: 0x and 40 hex digits, with a right checksum if in mixed case",
+    abort: true, // what follows takes addresses only
+  })
   .overwrite((text) => getAddress(text)) as unknown as z.ZodType<Address, Address>;
 
 /** Any 32 bytes, such as a salt. */
