@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { ModelFacts } from "../src/defaultModel/facts.ts";
 import { defaultCacheDir, type FetchOptions, fetchModel } from "../src/defaultModel/fetch.ts";
@@ -297,6 +298,36 @@ describe("extractMember", () => {
     },
   ])("refuses $behaviour", async ({ bytes, code, says }) => {
     await expect(extract(bytes)).rejects.toMatchObject({ code, message: expect.stringContaining(says) });
+  });
+});
+
+describe("extractMember, with damaged files", () => {
+  it("gives the member or refuses the file", async () => {
+    const zip = writeZip(
+      [
+        { name: "b", content: Buffer.from("b") },
+        { name: "a", content: Buffer.from("text".repeat(50)) },
+      ],
+      "end",
+    );
+    const [path, to] = [join(cacheDir, "damaged.zip"), join(cacheDir, "out")];
+    const flips = fc.array(fc.record({ at: fc.nat(zip.length - 1), value: fc.nat(255) }), {
+      minLength: 1,
+      maxLength: 3,
+    });
+    await fc.assert(
+      fc.asyncProperty(flips, fc.nat(zip.length), async (changes, cut) => {
+        const bytes = Buffer.from(cut % 3 === 0 ? zip.subarray(0, cut) : zip);
+        for (const { at, value } of changes) if (at < bytes.length) bytes[at] = value;
+        await writeFile(path, bytes);
+        await extractMember(path, { member: "a", to, sizeBytes: 200 }).then(
+          async () => expect((await stat(to)).size).toBe(200),
+          (error: unknown) =>
+            expect(error).toMatchObject({ name: "WorkloadError", code: expect.stringMatching(/^zip\./) }),
+        );
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

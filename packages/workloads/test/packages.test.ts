@@ -167,6 +167,7 @@ describe("writePackage", () => {
       await using writer = await PackageWriter.open(dir);
       await writer.constant(KNOWN_WEIGHTS);
       const { constants: _, ...parts } = simulation();
+      expect(writer.constants(parts.built.program)(0)).toEqual(KNOWN_WEIGHTS);
       await writer.finish(parts);
     }
     expect((await openPackage(dir, { families })).modelId).toBe(KNOWN_MODEL_ID);
@@ -303,6 +304,44 @@ describe("openPackage", () => {
       expect(error.code).toBe(code);
       expect(error.message).toMatch(says);
     }
+  });
+
+  it("refuses a package in which any byte of any file was changed", async () => {
+    const dir = await written(chat());
+    const contents = new Map<string, Buffer>();
+    for (const name of await readdir(dir)) contents.set(name, await readFile(join(dir, name)));
+    const place = fc
+      .constantFrom(...contents.keys())
+      .chain((name) =>
+        fc.record({
+          name: fc.constant(name),
+          at: fc.nat((contents.get(name)?.length ?? 1) - 1),
+          flip: fc.integer({ min: 1, max: 255 }),
+        }),
+      );
+    const { packageHash } = await openPackage(dir, { families });
+    await fc.assert(
+      fc.asyncProperty(place, async ({ name, at, flip }) => {
+        const content = contents.get(name) ?? Buffer.alloc(0);
+        const changed = Buffer.from(content);
+        changed[at] = (changed[at] ?? 0) ^ flip;
+        await writeFile(join(dir, name), changed);
+        const opened = openPackage(dir, { families, verify: "roots" });
+        if (name === "manifest.json") {
+          // what a manifest says of itself (name, licence) may change: it is another package then
+          const outcome = await opened.then(
+            (model) => model.packageHash,
+            (error: unknown) => error,
+          );
+          if (typeof outcome === "string") expect(outcome).not.toBe(packageHash);
+          else expect(outcome).toBeInstanceOf(WorkloadError);
+        } else {
+          expect(await refusalOf(opened)).toMatchObject({ code: "package.hash", details: { file: join(dir, name) } });
+        }
+        await writeFile(join(dir, name), content);
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it("refuses a changed manifest that hides a changed program", async () => {

@@ -84,6 +84,14 @@ describe("tokenizerFromGguf", () => {
     expect(tokenizer.decode(tokenizer.encode("ab A"))).toBe("ab A");
   });
 
+  it("takes tokens that look like control tokens for such, whatever the file calls them", async () => {
+    const spec = await read({
+      ...byteKeys,
+      token_type: { i32s: bytes.tokens.map((_, id) => (id < 3 || bytes.added.includes(id) ? 4 : 1)) },
+    });
+    expect(spec).toEqual(bytes);
+  });
+
   it("reads what a file leaves out or turns off", async () => {
     const { bos, eos, unknown, addsBos } = await read({
       ...byteKeys,

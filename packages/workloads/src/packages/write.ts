@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { encodeHeader, encodeProgram, type Program } from "@foldmark/machine";
+import { type ConstantSource, encodeHeader, encodeProgram, type Program } from "@foldmark/machine";
 import { listRoot, modelId, programRoot, sha256, tensorRoot } from "@foldmark/machine/commitments";
 import { WorkloadError } from "../errors.ts";
 import { parseTokenizerSpec, type TokenizerSpec } from "../tokenizers/spec.ts";
 import { canonicalJson, type Json } from "./canonicalJson.ts";
-import { constantBytes } from "./constants.ts";
+import { constantBytes, constantsOf } from "./constants.ts";
 import type { BuiltModel } from "./family.ts";
 import { type Hex, toHex } from "./hex.ts";
 import { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, type PackageFile } from "./manifest.ts";
@@ -61,6 +61,11 @@ export class PackageWriter {
     this.#digest.update(bytes);
     this.#roots.push(tensorRoot(bytes));
     this.#sizes.push(bytes.length);
+  }
+
+  /** The constants that were written so far, for an engine that evaluates the model before its report is written. */
+  constants(program: Program): ConstantSource {
+    return constantsOf(join(this.#temporary, "tensors.bin"), program);
   }
 
   /**

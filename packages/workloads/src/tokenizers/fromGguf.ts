@@ -8,6 +8,12 @@ import { parseTokenizerSpec, type TokenizerSpec } from "./spec.ts";
 const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;
 
 /**
+ * Some converters wrote such tokens down as text of the user's. Taken at their word, every message could start a turn.
+ * @see `does_token_look_special` in convert_hf_to_gguf.py of ggml-org/llama.cpp
+ */
+const LOOKS_LIKE_CONTROL = /^<[|\uff5c].*[|\uff5c]>$/su;
+
+/**
  * The tokenizer that a GGUF file describes: `gpt2` (byte-level BPE) or `llama` (SentencePiece BPE).
  * Throws `tokenizer.unsupported` for another kind or pre-tokenizer, `tokenizer.invalid` and `gguf.metadata` for a
  * description that does not hold together.
@@ -15,7 +21,7 @@ const TYPE = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byt
 export function tokenizerFromGguf(metadata: GgufMetadata): TokenizerSpec {
   const kind = metadata.string("tokenizer.ggml.model");
   const tokens = metadata.strings("tokenizer.ggml.tokens");
-  const types = typesOf(metadata, tokens.length);
+  const types = typesOf(metadata, tokens);
   const idsOf = (...wanted: number[]) => types.flatMap((type, id) => (wanted.includes(type) ? [id] : []));
   const common = {
     version: 1 as const,
@@ -80,10 +86,12 @@ function preTokenizerOf(metadata: GgufMetadata) {
   );
 }
 
-function typesOf(metadata: GgufMetadata, length: number): number[] {
+function typesOf(metadata: GgufMetadata, tokens: readonly string[]): number[] {
   const types = metadata.numbers("tokenizer.ggml.token_type");
-  if (types.length !== length) throw lengthMismatch("token_type", types.length, length);
-  return types;
+  if (types.length !== tokens.length) throw lengthMismatch("token_type", types.length, tokens.length);
+  return types.map((type, id) =>
+    type === TYPE.userDefined && LOOKS_LIKE_CONTROL.test(tokens[id] ?? "") ? TYPE.control : type,
+  );
 }
 
 function mergesOf(metadata: GgufMetadata): [string, string][] {

@@ -4,7 +4,7 @@ import type { GgufCursor } from "./cursor.ts";
 /** A value of the key-value section. 64-bit integers are bigint; arrays of numbers are plain arrays. */
 export type GgufValue = number | bigint | boolean | string | number[] | bigint[] | boolean[] | string[];
 
-const MAX_ARRAY_LENGTH = 1 << 24;
+const MAX_ARRAY_LENGTH = 1 << 22;
 const ARRAY = 9;
 
 type ScalarReader = {
