@@ -71,3 +71,9 @@ export const tensorsOf = (program: Program): TensorDecl[] => [
   ...program.claimed,
   ...program.constants,
 ];
+
+/** A tensor by its number, without making the whole list. */
+export function tensorAt({ requests, claimed, constants }: Program, tensor: number): TensorDecl | undefined {
+  if (tensor < requests.length) return requests[tensor];
+  return claimed[tensor - requests.length] ?? constants[tensor - requests.length - claimed.length];
+}

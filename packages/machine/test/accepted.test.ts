@@ -138,6 +138,19 @@ describe("costOfFold over k", () => {
     expect(shared - fast).toBe(4_000 + 1_000 + 1_000); // udiv, its literal, one copy more than the two variables it replaces
   });
 
+  it("opens an element of a loop through its fold, step and stage, and the loop's one record", () => {
+    const cost = amongLlama((p) =>
+      p.loop({}, (loop) => {
+        const first = loop.fold({ type: "i8" }, () => loop.prev(second, 0, 0));
+        const second = loop.fold({ type: "i8" }, () => loop.now(first, 0, 0));
+        return second;
+      }),
+    );
+    const codeBytes = 7 + 6;
+    const opening = 320 + 1_024 + 32 * (1 + 11 + 10);
+    expect(cost?.evidenceBytes).toBe(2 * opening + codeBytes + (5 + 2 * 41 + 32 * 11 + 192));
+  });
+
   it("counts every term of a short sum over a column as an opening of its own", () => {
     const at = (axis: number) =>
       amongLlama((p, { w }) => p.sum({ type: "i32", axis }, { body: ({ c, k }) => w.at(k, c) }));

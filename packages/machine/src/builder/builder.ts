@@ -88,14 +88,6 @@ export function programBuilder({ maxT }: { maxT: number }): ProgramBuilder {
     return handleOf(draft, stages.length - 1, 0);
   };
 
-  const numbersOf: NumbersOf = (op, source) => {
-    if (source instanceof FoldHandle) return op === "fold" ? [source.stage, source.fold] : [source.fold];
-    const tensors: readonly Source[] = [...requests, ...claimed, ...constants];
-    const number = tensors.indexOf(source);
-    if (number < 0) throw new MachineError("machine.bad_load", "A tensor of another program is loaded.");
-    return [number];
-  };
-
   return {
     request: declare(requests),
     claimed: declare(claimed),
@@ -119,6 +111,7 @@ export function programBuilder({ maxT }: { maxT: number }): ProgramBuilder {
       return result;
     },
     build: () => {
+      const numbersOf = numbering([...requests, ...claimed, ...constants]);
       const program: Program = {
         maxT,
         requests: requests.map(declOf),
@@ -141,6 +134,16 @@ export function programBuilder({ maxT }: { maxT: number }): ProgramBuilder {
       }
       return program;
     },
+  };
+}
+
+function numbering(tensors: readonly Source[]): NumbersOf {
+  const numbers = new Map(tensors.map((tensor, number) => [tensor, number]));
+  return (op, source) => {
+    if (source instanceof FoldHandle) return op === "fold" ? [source.stage, source.fold] : [source.fold];
+    const number = numbers.get(source);
+    if (number === undefined) throw new MachineError("machine.bad_load", "A tensor of another program is loaded.");
+    return [number];
   };
 }
 

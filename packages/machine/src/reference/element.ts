@@ -1,6 +1,6 @@
 import { saturate } from "../elements.ts";
 import type { DecodedExpression, Expression, Variable } from "../expression.ts";
-import { type Fold, type Program, sizeAt, tensorsOf } from "../program.ts";
+import { type Fold, type Program, sizeAt, tensorAt } from "../program.ts";
 import { expressionsOf, type FoldExpressions } from "../validate/wellFormed.ts";
 import { arithmetic } from "./arithmetic.ts";
 
@@ -77,7 +77,6 @@ function evaluate(code: DecodedExpression, variables: Record<Variable, bigint>, 
 
 /** Clamps every index into the operand's own range at its own step. */
 function loader(program: Program, at: ElementAddress, { T, operands }: { T: number; operands: Operands }): LoadValue {
-  const tensors = tensorsOf(program);
   const ofFold = (address: { stage: number; fold: number; t: number }, row: bigint, col: bigint) => {
     const fold = program.stages[address.stage]?.folds[address.fold];
     if (!fold) throw new RangeError(`There is no fold ${address.fold} in stage ${address.stage}.`);
@@ -91,7 +90,7 @@ function loader(program: Program, at: ElementAddress, { T, operands }: { T: numb
   return (node, [x = 0n, y = 0n, z = 0n]) => {
     switch (node.op) {
       case "tensor": {
-        const tensor = tensors[node.tensor];
+        const tensor = tensorAt(program, node.tensor);
         if (!tensor) throw new RangeError(`There is no tensor ${node.tensor}.`);
         const when = { t: 0, T };
         return operands.tensor(

@@ -4,6 +4,7 @@ import { tensorByteLength } from "../job.ts";
 import type { Op } from "../ops.ts";
 import { BYTES, type Fold, type Program, type Stage, size, sizeAt } from "../program.ts";
 import { costOfFold, type FoldCost, MAX_SCATTERED_TERMS } from "./cost.ts";
+import { evidenceOf } from "./evidence.ts";
 import { foldIntervals } from "./foldIntervals.ts";
 import { type StepwiseReason, stepwiseReasons } from "./stepwise.ts";
 import { assertWellFormed } from "./wellFormed.ts";
@@ -68,7 +69,8 @@ export function examineProgram(program: Program, limits: AcceptanceLimits = ACCE
   if (work > limits.work) refusals.push(over("terms of work at maxT", work, limits.work));
   if (traceBytes > limits.traceBytes) refusals.push(over("bytes of trace at maxT", traceBytes, limits.traceBytes));
 
-  const costs = folds.map(({ stage, fold }) => costOfFold(program, stage, fold));
+  const evidence = evidenceOf(program);
+  const costs = folds.map((at) => costOfFold(program, at, evidence));
   for (const { stage, fold, evidenceBytes, gas, scattered } of costs) {
     if (scattered.length > 0) {
       const reason = `a sum of more than ${MAX_SCATTERED_TERMS} terms has ${scattered.length} loads that are neither fixed nor a run over k`;

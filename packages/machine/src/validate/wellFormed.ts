@@ -110,7 +110,7 @@ function checkFold(program: Program, stage: Stage, fold: Fold, at: { stage: numb
   const loads = [...body.loads, ...(finish?.loads ?? [])];
   if (loads.length > MAX_LOADS)
     throw malformed({ rule: 2, ...at }, `${loads.length} loads, at most ${MAX_LOADS} are allowed`);
-  const tensors = tensorsOf(program).length;
+  const tensors = program.requests.length + program.claimed.length + program.constants.length;
   for (const load of loads) {
     const wrong = (reason: string) => malformed({ rule: 3, ...at }, reason);
     if (load.op === "tensor" && load.tensor >= tensors)
