@@ -310,15 +310,13 @@ describe("openPackage", () => {
     const dir = await written(chat());
     const contents = new Map<string, Buffer>();
     for (const name of await readdir(dir)) contents.set(name, await readFile(join(dir, name)));
-    const place = fc
-      .constantFrom(...contents.keys())
-      .chain((name) =>
-        fc.record({
-          name: fc.constant(name),
-          at: fc.nat((contents.get(name)?.length ?? 1) - 1),
-          flip: fc.integer({ min: 1, max: 255 }),
-        }),
-      );
+    const place = fc.constantFrom(...contents.keys()).chain((name) =>
+      fc.record({
+        name: fc.constant(name),
+        at: fc.nat((contents.get(name)?.length ?? 1) - 1),
+        flip: fc.integer({ min: 1, max: 255 }),
+      }),
+    );
     const { packageHash } = await openPackage(dir, { families });
     await fc.assert(
       fc.asyncProperty(place, async ({ name, at, flip }) => {
