@@ -132,18 +132,31 @@ contract PaymentChannelsDepositTest is MarketTest {
     }
 
     function test_deposit_cannotBeReentered() public {
-        ReenteringToken reentering = new ReenteringToken();
-        PaymentChannels target = new PaymentChannels(reentering, models, WINDOW, CLOCKS, NOTICE, TUSD);
-        reentering.mint(payer, 10);
-        vm.startPrank(payer);
-        reentering.approve(address(target), 10);
-        reentering.reenter(address(target), abi.encodeCall(target.collect, (payee)));
-        target.deposit(_aChannel(), 10);
-        vm.stopPrank();
-        vm.assertEq(
-            bytes32(reentering.failure()),
-            bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
-            "the callback's failure"
-        );
+        Channel memory c = _aChannel();
+        bytes[8] memory calls = [
+            abi.encodeCall(channels.deposit, (c, 1)),
+            abi.encodeCall(channels.depositWithAuthorization, (c, 1, 0, 1, 0, "")),
+            abi.encodeCall(channels.pay, (payee, 0, 1)),
+            abi.encodeCall(channels.finishExit, (c)),
+            abi.encodeCall(channels.stake, (1)),
+            abi.encodeCall(channels.finishUnbond, ()),
+            abi.encodeCall(channels.collect, (payee)),
+            abi.encodeCall(channels.withdraw, ())
+        ];
+        for (uint256 i = 0; i < calls.length; ++i) {
+            ReenteringToken reentering = new ReenteringToken();
+            PaymentChannels target = new PaymentChannels(reentering, models, WINDOW, CLOCKS, NOTICE, TUSD);
+            reentering.mint(payer, 10);
+            vm.startPrank(payer);
+            reentering.approve(address(target), 10);
+            reentering.reenter(address(target), calls[i]);
+            target.deposit(c, 10);
+            vm.stopPrank();
+            vm.assertEq(
+                bytes32(reentering.failure()),
+                bytes32(ReentrancyGuardTransient.ReentrancyGuardReentrantCall.selector),
+                "the callback's failure"
+            );
+        }
     }
 }

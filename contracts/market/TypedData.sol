@@ -21,9 +21,6 @@ struct Answer {
     uint64 until; //                unix seconds; the last second in which it may be challenged
 }
 
-using {TypedData.structHash} for Channel global;
-using {TypedData.structHashOfAnswer} for Answer global;
-
 /// @title TypedData
 /// @notice EIP-712 struct hashes of what payers and payees sign. The domain is that of PaymentChannels.
 library TypedData {
@@ -33,14 +30,6 @@ library TypedData {
     bytes32 internal constant ANSWER_TYPEHASH = keccak256(
         "Answer(address payee,bytes32 statementId,bytes32 channelId,uint128 maxClaimableAmount,uint128 charged,uint64 until)"
     );
-
-    function structHash(Channel memory c) internal pure returns (bytes32) {
-        return channelHash(c.payer, c.signer, c.payee, c.model, c.salt);
-    }
-
-    function structHashOfAnswer(Answer memory a) internal pure returns (bytes32) {
-        return answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until);
-    }
 
     function answerHash(
         address payee,

@@ -115,9 +115,13 @@ abstract contract MarketTest is Test {
 
     /* SIGNATURES */
 
+    function _idOf(Channel memory c) internal view returns (bytes32) {
+        return _digest(TypedData.channelHash(c.payer, c.signer, c.payee, c.model, c.salt));
+    }
+
     /// @dev The payer's ERC-3009 authorization for a deposit, valid at any time.
     function _authorization(Channel memory c, uint256 amount, bytes32 salt) internal view returns (bytes memory) {
-        bytes32 nonce = keccak256(abi.encode(_digest(c.structHash()), salt));
+        bytes32 nonce = keccak256(abi.encode(_idOf(c), salt));
         bytes32 terms =
             keccak256(abi.encode(RECEIVE_TYPEHASH, c.payer, address(channels), amount, 0, type(uint256).max, nonce));
         (uint8 v, bytes32 r, bytes32 s) =
@@ -139,7 +143,7 @@ abstract contract MarketTest is Test {
         uint128 ceiling,
         uint128 amount
     ) internal view returns (Row memory row) {
-        bytes32 id = _digest(c.structHash());
+        bytes32 id = _idOf(c);
         (bytes32 r, bytes32 vs) = vm.signCompact(key, _digest(TypedData.voucherHash(id, ceiling)));
         row = Row({
             payer: c.payer, signer: c.signer, salt: c.salt, maxClaimableAmount: ceiling, amount: amount, r: r, vs: vs
@@ -163,7 +167,7 @@ abstract contract MarketTest is Test {
         return Answer({
             payee: c.payee,
             statementId: keccak256("statement"),
-            channelId: _digest(c.structHash()),
+            channelId: _idOf(c),
             maxClaimableAmount: ceiling,
             charged: charged,
             until: uint64(block.timestamp + WINDOW)
@@ -171,6 +175,8 @@ abstract contract MarketTest is Test {
     }
 
     function _signAnswer(uint256 key, Answer memory a) internal view returns (bytes32 r, bytes32 vs) {
-        return vm.signCompact(key, _digest(a.structHashOfAnswer()));
+        bytes32 structHash =
+            TypedData.answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until);
+        return vm.signCompact(key, _digest(structHash));
     }
 }
