@@ -26,7 +26,8 @@ import { type Folds, readFolds, type SessionFolds, sessionFolds } from "./folds.
 import { compileKernels } from "./kernels.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
 import { placeAt, shapeOf, slotShapeOf } from "./places.ts";
-import { assertOpen, keptLayout, WasmSession } from "./session.ts";
+import { assertKernels } from "./selfTest.ts";
+import { keptLayout, WasmSession } from "./session.ts";
 import { placeTensors, runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 
 export type WasmOptions = {
@@ -43,7 +44,11 @@ export type WasmEngine = Engine & {
   explain(): Explanation[];
 };
 
-/** Compiles a program to WebAssembly and loads its constants. Bit for bit the same results as the reference. */
+/**
+ * Compiles a program to WebAssembly and loads its constants. Bit for bit the same results as the reference.
+ * @throws `machine.malformed`, `machine.bad_constant`, `machine.out_of_memory`, and `machine.kernel_mismatch` where this
+ * machine computes a kernel wrongly
+ */
 export const openWasm: OpenEngine = (program, constants) => openWasmWith(program, constants, {});
 
 /** `openWasm` with options, and what this back end can say besides. */
@@ -56,6 +61,7 @@ export async function openWasmWith(
   assertWellFormed(program);
   const arena = new Arena(memoryLimitBytes);
   const kernels = compileKernels(arena.memory);
+  assertKernels(arena, kernels);
   const folds = readFolds(program);
   const panels = new Set(folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []));
   const placed = placeConstants(program, constants, { arena, kernels, panels });
@@ -103,19 +109,22 @@ class CompiledEngine implements WasmEngine {
   }
 
   open({ request }: { request: TensorBytes[] }): Session {
+    this.#assertOpen();
     this.#rules.assertStepwise();
     checkRequest(this.program, request);
     return this.#openSession(request);
   }
 
   advance(moves: Move[]): MoveResult[] {
-    for (const { session } of moves) assertOpen(session);
+    this.#assertOpen();
+    for (const { session } of moves) this.#assertOwn(session);
     this.#rules.checkMoves(moves);
     return this.#move(moves, []);
   }
 
   finish(session: Session, job: Job): TensorBytes {
-    assertOpen(session);
+    this.#assertOpen();
+    this.#assertOwn(session);
     checkJob(this.program, job);
     this.#rules.checkFinish({ steps: session.steps, request: session.request, claimed: session.given() }, job);
     const stage = this.program.stages.length - 1;
@@ -124,6 +133,7 @@ class CompiledEngine implements WasmEngine {
   }
 
   run({ want, ...job }: Job & { want: Want[] }): MoveResult {
+    this.#assertOpen();
     checkJob(this.program, job);
     checkWants(this.program, want);
     this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
@@ -149,6 +159,17 @@ class CompiledEngine implements WasmEngine {
 
   close(): void {
     this.#parts.arena.close();
+  }
+
+  /** @throws `machine.closed` */
+  #assertOpen(): void {
+    if (this.#parts.arena.isClosed) throw new MachineError("machine.closed", "The engine is closed.");
+  }
+
+  /** @throws `machine.bad_session` */
+  #assertOwn(session: Session): asserts session is WasmSession {
+    if (!(session instanceof WasmSession) || session.isClosed || session.arena !== this.#parts.arena)
+      throw new MachineError("machine.bad_session", "The session is closed or belongs to another engine.");
   }
 
   #folds(stage: number): number[] {

@@ -100,7 +100,7 @@ class FoldEmitter {
     } else {
       const { left, right } = this.#runDot;
       const address = (node: Node) => this.#computed.get(node.run as Node) as Local<"i32">;
-      emitRunDot(this.#locals, this.#runDot, { left: address(left), right: address(right), count: end, sum });
+      emitRunDot(this.#locals, this.#runDot.form, { left: address(left), right: address(right), count: end, sum });
     }
     const acc = this.#needed.find(({ op }) => op === "acc");
     if (acc !== undefined) this.#computed.set(acc, sum);

@@ -193,7 +193,9 @@ class Addresses {
     if (via === "fold" && !this.#isCurrent(site)) {
       step = this.#clamp(args[0] as Node, operand.steps);
       const bytes = BYTES[operand.type];
-      if (operand.order === 1) terms.push(...this.#scaled(step, bytes));
+      // time innermost, or one element a step: neighbouring steps are neighbouring elements
+      const isSeries = operand.order === 1 || (operand.rows === 1 && operand.cols === 1);
+      if (isSeries) terms.push(...this.#scaled(step, bytes));
       else terms.push(graph.mul32(graph.wrap(step), graph.address({ kind: "stepStride", site })));
     } else if (via === "prev") {
       step = graph.apply("max", [graph.apply("sub", [this.#t, graph.literal(1n)]), graph.literal(0n)]);

@@ -17,6 +17,7 @@ export class Arena {
   readonly #used = new Map<number, number>();
   #end: number;
   #size: number;
+  #isClosed = false;
   bytes = new Uint8Array(0);
   words = new Int32Array(0);
 
@@ -63,8 +64,13 @@ export class Arena {
     return at;
   }
 
-  /** Lets the whole memory go. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Lets the whole memory go; blocks that are freed later are gone already. */
   close(): void {
+    this.#isClosed = true;
     this.bytes = new Uint8Array(0);
     this.words = new Int32Array(0);
     this.#used.clear();
@@ -72,6 +78,7 @@ export class Arena {
   }
 
   free(at: number): void {
+    if (this.#isClosed) return;
     const bytes = this.#used.get(at);
     if (bytes === undefined) throw new RangeError(`nothing is allocated at ${at}`);
     this.#used.delete(at);

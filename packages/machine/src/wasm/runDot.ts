@@ -1,4 +1,4 @@
-import { BYTES } from "../program.ts";
+import { BYTES, type ElementType } from "../program.ts";
 import { i16x8, i32, i32x4, i64, i64x2, if_, type Local, type Locals, local, loopWhileBelow, v128 } from "./asm.ts";
 import type { Node } from "./graph.ts";
 import type { Lowered } from "./lower.ts";
@@ -6,12 +6,14 @@ import { magnitude } from "./ranges.ts";
 import type { FoldCode } from "./sites.ts";
 
 /** A sum over k of a product of two runs of i8 or i16: neighbouring k are neighbouring elements of both. */
-export type RunDot = {
-  left: Node & { op: "load" };
-  right: Node & { op: "load" };
+export type RunForm = {
+  left: "i8" | "i16";
+  right: "i8" | "i16";
   /** Turns of eight terms after which a 32-bit lane could overflow. */
   turns: number;
 };
+/** The form with the loads whose `run` are the addresses of the two. */
+export type RunDot = { form: RunForm; left: Node; right: Node };
 
 const LANES = 8;
 type Address = Local<"i32">;
@@ -22,11 +24,14 @@ export function runDotOf(code: FoldCode, { term, axis }: Lowered): RunDot | unde
   const [left, right] = term.args;
   if (left?.op !== "load" || right?.op !== "load" || left.run === undefined || right.run === undefined)
     return undefined;
-  if (BYTES[left.type] > 2 || BYTES[right.type] > 2) return undefined;
+  const types = { left: narrow(left.type), right: narrow(right.type) };
+  if (types.left === undefined || types.right === undefined) return undefined;
   const pair = 2n * magnitude(left.range) * magnitude(right.range);
   const turns = pair === 0n ? axis.max : Number((2n ** 31n - 1n) / pair);
-  return turns < 1 ? undefined : { left, right, turns };
+  return turns < 1 ? undefined : { form: { left: types.left, right: types.right, turns }, left, right };
 }
+
+const narrow = (type: ElementType): "i8" | "i16" | undefined => (type === "i8" || type === "i16" ? type : undefined);
 
 /**
  * Eight products a turn in four 32-bit lanes; lanes are added up in 64 bits before they can overflow. A last turn of fewer
@@ -34,7 +39,7 @@ export function runDotOf(code: FoldCode, { term, axis }: Lowered): RunDot | unde
  */
 export function emitRunDot(
   locals: Locals,
-  { left, right, turns }: RunDot,
+  { left, right, turns }: RunForm,
   at: { left: Address; right: Address; count: Address; sum: Local<"i64"> },
 ): void {
   const [a, b, k, whole, rest, stop] = [
@@ -58,7 +63,7 @@ export function emitRunDot(
     i64x2.add();
     local.set(wide);
   };
-  const loadRun = (address: Address, type: "i8" | "i16" | "i32" | "i64") =>
+  const loadRun = (address: Address, type: "i8" | "i16") =>
     type === "i8" ? v128.load8x8_s({ align: 1 }, address) : v128.load({ align: 1 }, address);
   const addProducts = () => {
     i32x4.dot_i16x8_s();
@@ -74,11 +79,11 @@ export function emitRunDot(
   clear(lanes);
   clear(wide);
   const turn = () => {
-    loadRun(a, left.type);
-    loadRun(b, right.type);
+    loadRun(a, left);
+    loadRun(b, right);
     addProducts();
-    local.set(a, i32.add(a, LANES * BYTES[left.type]));
-    local.set(b, i32.add(b, LANES * BYTES[right.type]));
+    local.set(a, i32.add(a, LANES * BYTES[left]));
+    local.set(b, i32.add(b, LANES * BYTES[right]));
   };
   const most = turns * LANES;
   if (turns < 2) {
@@ -103,12 +108,12 @@ export function emitRunDot(
   i32.sub(at.count, whole);
   local.tee(rest);
   if_(null, () => {
-    loadRun(a, left.type);
+    loadRun(a, left);
     v128.const("i16x8", [0, 1, 2, 3, 4, 5, 6, 7]);
     i16x8.splat(rest);
     i16x8.lt_s();
     v128.and();
-    loadRun(b, right.type);
+    loadRun(b, right);
     addProducts();
     flush();
   });

@@ -1,5 +1,4 @@
 import type { Session, TensorBytes } from "../engine.ts";
-import { MachineError } from "../errors.ts";
 import type { Program } from "../program.ts";
 import { BYTES, size, sizeAt } from "../program.ts";
 import type { Scene } from "./evaluate.ts";
@@ -46,6 +45,10 @@ export class WasmSession implements Session {
       this.close();
       throw error;
     }
+  }
+
+  get arena(): Arena {
+    return this.#parts.arena;
   }
 
   /** Makes room for so many steps in all. @throws `machine.out_of_memory` and changes nothing then */
@@ -174,10 +177,4 @@ export function keptLayout(
       : [],
   );
   return { bytes: end, folds: kept, claimed };
-}
-
-/** @throws `machine.bad_session` */
-export function assertOpen(session: unknown): asserts session is WasmSession {
-  if (!(session instanceof WasmSession) || session.isClosed)
-    throw new MachineError("machine.bad_session", "The session is closed or belongs to another engine.");
 }
