@@ -51,13 +51,12 @@ export class Generation {
       let [sampled] = advance(engine, session, options, { tokens: options.prompt, want: "last" });
       const { agreed, own } = compareHint(engine, session, options, hint, sampled as number);
       if (agreed < session.steps - options.prompt.length) {
-        // a session cannot go back: read again what is true
+        // a session cannot go back: read again what is true, and what follows each token, which the last stage compares
         session.close();
         session = engine.open({ request: options.request });
-        [sampled] = advance(engine, session, options, {
-          tokens: [...options.prompt, ...hint.slice(0, agreed)],
-          want: "last",
-        });
+        [sampled] = advance(engine, session, options, { tokens: options.prompt, want: "last" });
+        if (agreed > 0)
+          sampled = advance(engine, session, options, { tokens: hint.slice(0, agreed), want: "all" }).at(-1);
       } else sampled = own;
       return new Generation(engine, options, {
         session,
