@@ -1,0 +1,229 @@
+import {
+  type Answer,
+  type AnswerContext,
+  type AnswerVerdict,
+  type AssetId,
+  acceptAnswer,
+  assetIdToUint,
+  type BaseUnits,
+  baseUnits,
+  type Channel,
+  type ChannelId,
+  type ChannelState,
+  channelIdOf,
+  closeWithoutAnswer,
+  type Domain,
+  FoldmarkError,
+  isSameAddress,
+  MAX_TIMEOUT_SECONDS,
+  networkOf,
+  PAYMENT_SCHEME,
+  type Payment,
+  putInFlight,
+  recoverVoucherSigner,
+  type Signer,
+  signVoucher,
+} from "@foldmark/protocol";
+import type { Address, Hex } from "viem";
+import {
+  type ChannelRecord,
+  closeVoucher,
+  findChannelRecord,
+  openChannelRecord,
+  stopChannel,
+  storeLedger,
+  storeVoucher,
+} from "../store/ledgers.ts";
+import type { Database } from "../store/open.ts";
+import type { Deposits } from "./deposits.ts";
+import type { Mutex } from "./mutex.ts";
+
+export type PayerOptions = {
+  domain: Domain;
+  token: Address;
+  /** Tells this gateway's channels from those of another one with the same key. */
+  salt: Hex;
+};
+
+export type PayerDeps = { db: Database; signer: Signer; deposits: Deposits; mutex: Mutex; now: () => number };
+
+/** What is bought, and from whom. `evidence` is kept, encrypted, until the voucher is closed. */
+export type Purchase = { payee: Address; asset: AssetId; maximum: BaseUnits; evidence: Uint8Array };
+
+/** A voucher that is stored and may be sent. `release` lets the next voucher on this channel be signed. */
+export type Signed = { payment: Payment; depositedAt: number | undefined; release: () => void };
+
+/** What `acceptAnswer` needs besides what the payer knows by itself. */
+export type Accepting = Pick<
+  AnswerContext,
+  "statementId" | "price" | "key" | "answerableUntil" | "stake" | "terms" | "now"
+>;
+
+/** Refusals after which a channel is not used again: what was signed or charged is not what was bought. */
+const BREAKING = new Set(["wrong_statement", "charge_above_ceiling", "overcharged"]);
+
+/** Pays providers: one channel for each of them and each asset, one voucher at a time on a channel. */
+export class Payer {
+  readonly #options: PayerOptions;
+  readonly #deps: PayerDeps;
+
+  constructor(options: PayerOptions, deps: PayerDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  get address(): Address {
+    return this.#deps.signer.address;
+  }
+
+  channelOf({ payee, asset }: { payee: Address; asset: AssetId }): { channel: Channel; id: ChannelId } {
+    const { address } = this.#deps.signer;
+    const channel = { payer: address, signer: address, payee, model: assetIdToUint(asset), salt: this.#options.salt };
+    return { channel, id: channelIdOf(this.#options.domain, channel) };
+  }
+
+  /**
+   * Signs and stores a voucher, making the deposit cover it first. The channel is locked until `release`.
+   * @throws `channel.exhausted` on a channel that was stopped, and what `Deposits.cover` throws
+   */
+  async sign({ payee, asset, maximum, evidence }: Purchase): Promise<Signed> {
+    const { db, deposits, mutex, now } = this.#deps;
+    const { channel, id } = this.channelOf({ payee, asset });
+    const release = await mutex.take(id);
+    try {
+      const record = await openChannelRecord(
+        db,
+        { id, payee, asset, salt: channel.salt },
+        { redeemed: () => deposits.redeemed(id), nowMs: now() },
+      );
+      if (record.stopped)
+        throw new FoldmarkError("channel.exhausted", `The channel with ${payee} is stopped: ${record.stopped}.`, {
+          details: { channelId: id },
+        });
+      const { ceiling, ledger } = putInFlight(record.ledger, maximum);
+      const depositedAt = await deposits.cover(channel, id, ceiling);
+      const payment = await this.#payment({ channel, id, ceiling, maximum, asset });
+      const voucher = { ceiling, maximum, signature: payment.payload.signature, evidence };
+      await storeVoucher(db, id, { voucher, ledger, nowMs: now() });
+      return { payment, depositedAt, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** The payment of a voucher that was signed before, to ask for its answer. */
+  paymentOf(voucher: { payee: Address; asset: AssetId; ceiling: bigint; maximum: bigint; signature: Hex }): Payment {
+    const { channel, id } = this.channelOf(voucher);
+    return {
+      x402Version: 2,
+      accepted: this.#terms(channel, voucher.asset, baseUnits(voucher.maximum)),
+      payload: {
+        type: "voucher",
+        channel,
+        voucher: { channelId: id, maxClaimableAmount: baseUnits(voucher.ceiling) },
+        signature: voucher.signature,
+      },
+    };
+  }
+
+  /**
+   * Takes up the channel's state as the provider knows it, after our records were lost: only if the last voucher in it
+   * carries our own signature. What the provider says of its charges counts up to that voucher's ceiling.
+   * @returns whether anything changed, that is whether a voucher signed now can be another one
+   * @throws `voucher.wrong_signer` for a voucher that we never signed
+   */
+  async adopt(payment: Payment, state: ChannelState): Promise<boolean> {
+    const { db, signer, mutex } = this.#deps;
+    const { channelId } = payment.payload.voucher;
+    const { highest } = state;
+    if (state.channelId !== channelId || !highest) return false;
+    const voucher = { channelId, maxClaimableAmount: highest.maxClaimableAmount };
+    const by = await recoverVoucherSigner(this.#options.domain, { voucher, signature: highest.signature });
+    if (!isSameAddress(by, signer.address))
+      throw new FoldmarkError("voucher.wrong_signer", "The provider shows a voucher that this gateway never signed.", {
+        details: { channelId, by },
+      });
+    const release = await mutex.take(channelId);
+    try {
+      const record = await this.#record(channelId);
+      const { ledger } = record;
+      if (highest.maxClaimableAmount <= ledger.lastCeiling) return false;
+      const promised = least(highest.maxClaimableAmount, state.charged);
+      const sum = most(promised, ledger.sum);
+      const largestCharged = most(sum, ledger.largestCharged);
+      await storeLedger(db, channelId, { ...ledger, sum, largestCharged, lastCeiling: highest.maxClaimableAmount });
+      return true;
+    } finally {
+      release();
+    }
+  }
+
+  /** Nothing was signed under this voucher, and nothing will be. */
+  async close(payment: Payment): Promise<void> {
+    const { channelId, maxClaimableAmount: ceiling } = payment.payload.voucher;
+    const release = await this.#deps.mutex.take(channelId);
+    try {
+      const { ledger } = await this.#record(channelId);
+      const closed = closeWithoutAnswer(ledger, ceiling);
+      if (closed.inFlight.length !== ledger.inFlight.length)
+        await closeVoucher(this.#deps.db, channelId, { ceiling, state: "none", ledger: closed });
+    } finally {
+      release();
+    }
+  }
+
+  /** Checks an Answer by the protocol's one rule and books it. After a refusal that breaks trust the channel is stopped. */
+  async accept(payment: Payment, answer: Answer, accepting: Accepting): Promise<AnswerVerdict> {
+    const { channelId, maxClaimableAmount: ceiling } = payment.payload.voucher;
+    const { channel } = payment.payload;
+    const release = await this.#deps.mutex.take(channelId);
+    try {
+      const { ledger } = await this.#record(channelId);
+      const context = { ...accepting, payee: channel.payee, channelId, ceiling, ledger };
+      const verdict = acceptAnswer(answer, context);
+      if (verdict.status === "accepted")
+        await closeVoucher(this.#deps.db, channelId, { ceiling, state: "answered", ledger: verdict.ledger });
+      else if (BREAKING.has(verdict.reason)) await stopChannel(this.#deps.db, channelId, verdict.reason);
+      return verdict;
+    } finally {
+      release();
+    }
+  }
+
+  /** From now on no voucher is signed on this channel. */
+  async stop(payment: Payment, reason: string): Promise<void> {
+    await stopChannel(this.#deps.db, payment.payload.voucher.channelId, reason);
+  }
+
+  async #record(id: ChannelId): Promise<ChannelRecord> {
+    const record = await findChannelRecord(this.#deps.db, id);
+    if (!record) throw new FoldmarkError("internal.bug", `There is no record of channel ${id}.`);
+    return record;
+  }
+
+  async #payment(of: { channel: Channel; id: ChannelId; ceiling: BaseUnits; maximum: BaseUnits; asset: AssetId }) {
+    const { channel, id, ceiling, maximum, asset } = of;
+    const { signer } = this.#deps;
+    const signature = await signVoucher(signer, this.#options.domain, { channelId: id, maxClaimableAmount: ceiling });
+    return this.paymentOf({ payee: channel.payee, asset, ceiling, maximum, signature });
+  }
+
+  #terms(channel: Channel, asset: AssetId, maximum: BaseUnits) {
+    const { domain, token } = this.#options;
+    return {
+      scheme: PAYMENT_SCHEME,
+      network: networkOf(domain.chainId),
+      amount: maximum,
+      asset: token,
+      payTo: channel.payee,
+      maxTimeoutSeconds: MAX_TIMEOUT_SECONDS,
+      extra: { channels: domain.verifyingContract, model: asset },
+    } as const;
+  }
+}
+
+const [least, most] = [
+  (a: BaseUnits, b: BaseUnits): BaseUnits => (a > b ? b : a),
+  (a: BaseUnits, b: BaseUnits): BaseUnits => (b > a ? b : a),
+];

@@ -1,0 +1,72 @@
+import {
+  encodeReceipt,
+  FoldmarkError,
+  type Receipt,
+  type ReceiptId,
+  type ReceiptJson,
+  receiptIdOf,
+} from "@foldmark/protocol";
+import type { Database } from "../store/open.ts";
+import type { Sealing } from "../store/sealing.ts";
+
+type Tensors = Pick<ReceiptJson, "request" | "claimed">;
+
+/** Stores a receipt for its account; the tensors, which are the caller's words, only encrypted. */
+export async function storeReceipt(
+  db: Database,
+  receipt: Receipt,
+  { keyId, requestId, sealing, nowMs }: { keyId: string; requestId: string; sealing: Sealing; nowMs: number },
+): Promise<ReceiptId> {
+  const id = receiptIdOf(receipt);
+  const { request, claimed, ...rest } = encodeReceipt(receipt);
+  await db
+    .insertInto("receipts")
+    .values({
+      id,
+      request_id: requestId,
+      key_id: keyId,
+      receipt: JSON.stringify(rest),
+      tensors: sealing.seal(Buffer.from(JSON.stringify({ request, claimed } satisfies Tensors)), id),
+      until: receipt.answer.until,
+      created_at: BigInt(nowMs),
+    })
+    .execute();
+  return id;
+}
+
+/**
+ * The complete receipt, by its id or by the id of the completion that it belongs to, for its own account only.
+ * @throws `receipt.unknown`, also for somebody else's and for one whose tensors have been deleted
+ */
+export async function findReceipt(
+  db: Database,
+  { id, keyId, sealing }: { id: string; keyId: string; sealing: Sealing },
+): Promise<ReceiptJson> {
+  const row = await db
+    .selectFrom("receipts")
+    .select(["id", "receipt", "tensors"])
+    .where("key_id", "=", keyId)
+    .where((eb) => eb.or([eb("id", "=", id), eb("request_id", "=", id)]))
+    .executeTakeFirst();
+  if (!row)
+    throw new FoldmarkError("receipt.unknown", `There is no receipt ${id} of this account.`, {
+      details: { param: "id" },
+    });
+  if (!row.tensors)
+    throw new FoldmarkError("receipt.unknown", "The receipt was deleted: its answer can no longer be challenged.", {
+      details: { param: "id" },
+    });
+  const tensors = JSON.parse(Buffer.from(sealing.open(row.tensors, row.id)).toString("utf8")) as Tensors;
+  return { ...(JSON.parse(row.receipt) as Omit<ReceiptJson, keyof Tensors>), ...tensors };
+}
+
+/** Deletes the tensors of answers that can no longer be challenged. Returns how many. */
+export async function deleteExpiredTensors(db: Database, { chainNow }: { chainNow: bigint }): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable("receipts")
+    .set({ tensors: null })
+    .where("until", "<", chainNow)
+    .where("tensors", "is not", null)
+    .executeTakeFirst();
+  return Number(numUpdatedRows);
+}

@@ -1,0 +1,13 @@
+import { Router } from "express";
+import type { Market } from "../market/market.ts";
+import type { Metrics } from "../metrics.ts";
+
+/** `GET /metrics` for Prometheus. */
+export function metricsRoute({ metrics, market }: { metrics: Metrics; market: Pick<Market, "head"> }): Router {
+  const router = Router();
+  router.get("/metrics", async (_request, response) => {
+    metrics.head.set(Number(market.head()?.number ?? 0n));
+    response.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  return router;
+}

@@ -1,0 +1,132 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { baseUnits, domainOf } from "@foldmark/protocol";
+import { createLogger, readMarketTerms } from "@foldmark/service";
+import { bytesToHex } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { createApiKey, gatewayConfig, openStore, startGateway } from "../../src/index.ts";
+import { accountAt, connectLocal, deployMarket, marketActor, startAnvil } from "./chain.ts";
+import { writeMonteCarlo, writeTinyChat } from "./packages.ts";
+import { type ScriptedProvider, scriptedProvider } from "./scriptedProvider.ts";
+
+export const PRICES = { priceIn: 100_000n, priceOut: 400_000n, priceUnit: 2_000_000n };
+const GATEWAY = 9;
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** A chain with the market, three scripted providers, and a gateway, all of them real but the providers' answers. */
+export async function openWorld({ settings = {} }: { settings?: Record<string, unknown> } = {}) {
+  await using undo = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "foldmark-gateway-"));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const anvil = undo.use(await startAnvil());
+  const connection = await connectLocal(anvil.url);
+  const deployment = await deployMarket(connection);
+  const terms = await readMarketTerms(connection.client, deployment);
+  const chat = await writeTinyChat(folder);
+  const simulation = await writeMonteCarlo(folder);
+  const owner = marketActor(connection, deployment, 8);
+  await owner.registerModel(chat, "tiny-chat");
+  await owner.registerModel(simulation, "european-call");
+
+  const tokenizer = chat.tokenizer();
+  let answer = [...tokenizer.encode("the quick brown fox jumps over the lazy dog"), 2];
+  let chainAhead = 0n;
+  const now = () => BigInt(Math.floor(Date.now() / 1000)) + chainAhead;
+  const claimed = new Uint8Array(16);
+  new DataView(claimed.buffer).setBigInt64(0, 104_500n, true);
+  new DataView(claimed.buffer).setBigInt64(8, 150n, true);
+
+  const providers: ScriptedProvider[] = [];
+  const actors = [1, 2, 3].map((index) => marketActor(connection, deployment, index));
+  for (const actor of actors) {
+    const provider = await scriptedProvider({
+      account: actor.account,
+      domain: domainOf(deployment),
+      windowSeconds: terms.windowSeconds,
+      now,
+      packages: { chat, simulation },
+      answer: () => answer,
+      claimed,
+    });
+    undo.defer(() => provider.close());
+    provider.setPrices({
+      in: baseUnits(PRICES.priceIn),
+      out: baseUnits(PRICES.priceOut),
+      unit: baseUnits(PRICES.priceUnit),
+    });
+    await actor.becomeProvider(provider.url);
+    await actor.offer(chat.assetId, PRICES);
+    await actor.offer(simulation.assetId, PRICES);
+    providers.push(provider);
+  }
+
+  await marketActor(connection, deployment, GATEWAY).mint(1_000_000_000n);
+  const deploymentFile = join(folder, "deployment.json");
+  await writeFile(deploymentFile, JSON.stringify(deployment));
+  const lines: string[] = [];
+  const log = createLogger({
+    name: "gateway",
+    level: "debug",
+    destination: { write: (line: string) => void lines.push(line) },
+  });
+  const config = gatewayConfig.parse({
+    rpc: [anvil.url],
+    deployment: deploymentFile,
+    packages: [chat.dir, simulation.dir],
+    data: join(folder, "data"),
+    keystore: "unused",
+    listen: "127.0.0.1:0",
+    pollMs: 100,
+    deadlines: { headersMs: 500, firstTokenMs: 500, betweenTokensMs: 300, minTokensPerSecond: 1, questionMs: 2_000 },
+    ...settings,
+  });
+  await mkdir(config.data);
+  const store = await openStore({ folder: join(config.data, "db") });
+  const newKey = (name: string, budget: bigint) =>
+    createApiKey(store, { name, budget: baseUnits(budget), nowMs: Date.now() });
+  const keys = {
+    rich: await newKey("rich", 1_000_000_000n),
+    poor: await newKey("poor", 3n),
+    other: await newKey("other", 1_000_000n),
+  };
+  await store.destroy();
+  const secret = accountAt(GATEWAY).getHdKey().privateKey ?? new Uint8Array();
+  const account = privateKeyToAccount(bytesToHex(secret));
+  let clock = () => Date.now();
+  const gateway = await startGateway(config, { log, key: { account, secret }, now: () => clock() });
+  undo.defer(() => gateway.stop());
+  const running = undo.move();
+  return {
+    folder,
+    anvil,
+    connection,
+    deployment,
+    config,
+    chat,
+    simulation,
+    tokenizer,
+    actors,
+    providers,
+    gateway,
+    keys,
+    log: lines,
+    setAnswer(text: string, { stops = true } = {}) {
+      answer = [...tokenizer.encode(text), ...(stops ? [2] : [])];
+      return answer;
+    },
+    setClock(next: () => number) {
+      clock = next;
+    },
+    setChainAhead(seconds: bigint) {
+      chainAhead = seconds;
+    },
+    byAddress: (address: string) => {
+      const provider = providers.find((candidate) => candidate.address === address);
+      if (!provider) throw new Error(`no provider ${address}`);
+      return provider;
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
