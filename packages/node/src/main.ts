@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { runCli } from "./cli.ts";
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const exit = await runCli(process.argv.slice(2), {
   variables: process.env,
   isTerminal: process.stdin.isTTY === true && process.stderr.isTTY === true,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
 });
+// connections to the chain may be kept alive for seconds; nothing waits for them
+process.exit(exit);

@@ -30,7 +30,11 @@ async function ask(options: Ask = {}) {
 
 async function refused(options: Ask = {}) {
   const { response } = await ask(options);
-  return { status: response.status, headers: response.headers, body: z.decode(refusalCodec, await response.json()) };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: z.decode(refusalCodec, (await response.json()) as never),
+  };
 }
 
 /** The run at the engine; a request is there as soon as its headers are. */

@@ -14,6 +14,7 @@ import {
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import type { Logger } from "@foldmark/service";
 import type { Address } from "viem";
+import { lower } from "../money/lower.ts";
 import { chainError, type Market, readOffer, readStake } from "./market.ts";
 import type { ChannelFunds, MarketTerms, MarketView } from "./marketView.ts";
 
@@ -157,8 +158,11 @@ export class MarketWatch implements MarketView {
       chain.client.readContract({ ...contract, functionName: "balanceOf" }),
       chain.client.readContract({ ...contract, functionName: "exitOf" }),
     ]);
-    const deposit = deep.deposit < latest.deposit ? deep.deposit : latest.deposit;
-    return { deposit: baseUnits(deposit), pendingExit: baseUnits(exit.amount), redeemed: baseUnits(latest.redeemed) };
+    return {
+      deposit: lower(deep.deposit, latest.deposit),
+      pendingExit: baseUnits(exit.amount),
+      redeemed: baseUnits(latest.redeemed),
+    };
   }
 
   async #readEvents(head: bigint): Promise<void> {

@@ -1,9 +1,9 @@
 import { createLogger } from "@foldmark/service";
 import { startNode } from "../node.ts";
+import { tillSignal } from "../signals.ts";
 import { terminalLines } from "../terminalLines.ts";
 import { type Command, OPTION } from "./command.ts";
 import { openConfig, openKey } from "./openNode.ts";
-import { tillSignal } from "./signals.ts";
 
 export const start: Command = {
   name: "start",

@@ -52,18 +52,21 @@ export class WorkerEngine implements AnswerEngine {
     const { promise, resolve, reject } = Promise.withResolvers<Completion>();
     const pending: Pending = { listener, resolve, reject, finish: undefined };
     this.#pending.set(id, pending);
-    this.#ready.then(
-      (worker) => this.#pending.has(id) && worker.postMessage(this.#runMessage(id, job)),
-      (error) => this.#settle(id)?.reject(error),
-    );
+    this.#post(id, () => this.#runMessage(id, job));
     return {
       result: promise,
       cut: (tokens) => this.#finish(id, { length: tokens }),
       abort: () => {
+        const worker = this.#worker;
         this.#settle(id)?.reject(new FoldmarkError("request.cancelled", "The request was cancelled."));
-        this.#post({ type: "abort", id });
+        worker?.postMessage({ type: "abort", id } satisfies ToWorker);
       },
     };
+  }
+
+  /** Ends the thread as a crash would. */
+  kill(): void {
+    void this.#worker?.terminate();
   }
 
   async close(): Promise<void> {
@@ -84,11 +87,15 @@ export class WorkerEngine implements AnswerEngine {
     const pending = this.#pending.get(id);
     if (!pending || pending.finish) return;
     pending.finish = finish;
-    this.#post({ type: "finish", id, ...finish });
+    this.#post(id, () => ({ type: "finish", id, ...finish }));
   }
 
-  #post(message: ToWorker): void {
-    this.#worker?.postMessage(message);
+  /** Tells the thread as soon as it is there, in the order of the calls; not for a run that has ended by then. */
+  #post(id: number, message: () => ToWorker): void {
+    this.#ready.then(
+      (worker) => this.#pending.has(id) && worker.postMessage(message()),
+      (error) => this.#settle(id)?.reject(error),
+    );
   }
 
   #settle(id: number): Pending | undefined {

@@ -13,6 +13,7 @@ import { chainError, type Market } from "../chain/market.ts";
 import type { MarketView } from "../chain/marketView.ts";
 import type { Sender } from "../chain/transact.ts";
 import type { Claim, Ledger } from "../store/ledger.ts";
+import { lower } from "./lower.ts";
 
 /** Gas of one redemption of n rows, a little above what was measured: the rule needs an upper bound. */
 const GAS_BASE = 60_000n;
@@ -102,8 +103,7 @@ export class Redeemer {
       const balance = balances[at];
       if (!balance) return [];
       this.#deps.ledger.redeemed(claim.channelId, balance.redeemed);
-      const payable = claim.amount < balance.deposit ? claim.amount : balance.deposit;
-      return payable > balance.redeemed ? [{ ...claim, redeemed: balance.redeemed }] : [];
+      return lower(claim.amount, balance.deposit) > balance.redeemed ? [{ ...claim, redeemed: balance.redeemed }] : [];
     });
   }
 

@@ -1,0 +1,238 @@
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import {
+  type AssetId,
+  assetIdToUint,
+  baseUnits,
+  channelIdOf,
+  domainOf,
+  encodePaymentHeader,
+  MAX_TIMEOUT_SECONDS,
+  networkOf,
+  PAYMENT_SCHEME,
+  PAYMENT_SIGNATURE_HEADER,
+  parseAmount,
+  paymentEventCodec,
+  recoverAnswerSigner,
+  signVoucher,
+} from "@foldmark/protocol";
+import { paymentChannelsAbi, providerRegistryAbi, testUSDAbi } from "@foldmark/protocol/abi";
+import { createLogger } from "@foldmark/service";
+import { type LlamaConfiguration, llamaRequest } from "@foldmark/workloads";
+import type { Address } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { runCli } from "../src/cli.ts";
+import { readConfig } from "../src/config.ts";
+import { homeOf } from "../src/home.ts";
+import { openKeystore } from "../src/keystore/keystore.ts";
+import { type RunningNode, startNode } from "../src/node.ts";
+import { aFolder } from "./builders.ts";
+import { openChain } from "./chain.ts";
+import { eventsOf } from "./servedNode.ts";
+import { tinyChatPackage } from "./tinyPackage.ts";
+
+const PASSWORD = "correct horse battery";
+const SIGNER = privateKeyToAccount(`0x${"0b".repeat(32)}`);
+const log = createLogger({ name: "node", level: "error" });
+
+let chain: Awaited<ReturnType<typeof openChain>>;
+let tiny: { folder: string; configuration: LlamaConfiguration };
+const home = aFolder();
+const passwordFile = path.join(aFolder(), "password");
+const deploymentFile = path.join(aFolder(), "deployment.json");
+let payee: Address;
+let asset: AssetId;
+let node: RunningNode;
+
+async function foldmark(...args: string[]) {
+  let out = "";
+  let err = "";
+  const exit = await runCli([...args, "--json"], {
+    variables: { FOLDMARK_HOME: home },
+    isTerminal: false,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+  });
+  return { exit, err, ...JSON.parse(out) };
+}
+
+async function start(): Promise<RunningNode> {
+  const place = homeOf({ FOLDMARK_HOME: home });
+  const config = await readConfig(place, { variables: {}, flags: { "network.pollMs": 100 } });
+  return startNode({ home: place, config, key: await openKeystore(config.signer.keystore, PASSWORD) }, { log });
+}
+
+beforeAll(async () => {
+  chain = await openChain();
+  tiny = await tinyChatPackage();
+  writeFileSync(passwordFile, PASSWORD);
+  writeFileSync(deploymentFile, JSON.stringify(chain.deployment));
+});
+afterAll(async () => {
+  await node?.close();
+  await chain?.close();
+});
+
+const initFlags = () => [
+  ...["init", "--quick", "--yes", "--rpc", chain.url, "--deployment", deploymentFile, "--password-file", passwordFile],
+  ...["--model", tiny.folder, "--price-in", "0.10", "--price-out", "0.40", "--stake", "100", "--listen", "127.0.0.1:0"],
+];
+
+describe("a provider's life", () => {
+  it("starts with a key that needs gas, and says whose", async () => {
+    const failed = await foldmark(...initFlags());
+    expect(failed).toMatchObject({ ok: false, exit: 6, error: { code: "chain.insufficient_funds" } });
+    payee = failed.error.details.address;
+    await chain.fund(payee);
+  });
+
+  it("registers its model as an asset, once", async () => {
+    const first = await foldmark("models", "register", tiny.folder, "--royalty-bps", "500");
+    expect(first).toMatchObject({ ok: true, data: { outcome: "registered", licence: "Apache-2.0" } });
+    asset = first.data.asset;
+    expect(await foldmark("models", "register", "tiny")).toMatchObject({ ok: true, data: { outcome: "known", asset } });
+  });
+
+  it("registers, stakes and offers, and does nothing the second time", async () => {
+    const done = await foldmark(...initFlags());
+    expect(done).toMatchObject({
+      ok: true,
+      data: {
+        address: payee,
+        registered: "registered",
+        staked: "100000000",
+        offers: [{ outcome: "published", priceIn: "100000", priceOut: "400000" }],
+      },
+    });
+    expect(done.data.hardware.tokensPerSecond).toBeGreaterThan(1);
+    expect(await foldmark(...initFlags())).toMatchObject({
+      data: { registered: "unchanged", staked: "0", offers: [{ outcome: "unchanged" }] },
+    });
+    const registered = await chain.client.readContract({
+      ...{ address: chain.deployment.contracts.providers, abi: providerRegistryAbi },
+      ...{ functionName: "providerOf", args: [payee] },
+    });
+    expect(registered.hardware.decodeMilliTokensPerSecond).toBeGreaterThan(1_000);
+  });
+
+  it("listens on a free port and moves its endpoint there", async () => {
+    node = await start();
+    const { endpoint } = await chain.client.readContract({
+      ...{ address: chain.deployment.contracts.providers, abi: providerRegistryAbi },
+      ...{ functionName: "providerOf", args: [payee] },
+    });
+    expect(endpoint).toBe(node.url);
+    expect(await foldmark("status")).toMatchObject({
+      exit: 0,
+      data: { state: "IDLE", payee, stake: { isEnough: true }, models: [{ name: "tiny", isOffered: true }] },
+    });
+  });
+
+  it("refuses a second node on its ledger, naming this process", async () => {
+    await expect(start()).rejects.toMatchObject({
+      code: "store.locked",
+      message: expect.stringContaining(String(process.pid)),
+    });
+  });
+
+  it("answers a voucher on a channel with a deposit, and is paid for it", async () => {
+    const { contracts } = chain.deployment;
+    const domain = domainOf(chain.deployment);
+    const channel = {
+      ...{ payer: chain.payer.account.address, signer: SIGNER.address, payee },
+      ...{ model: assetIdToUint(asset), salt: `0x${"00".repeat(32)}` as const },
+    };
+    const write = { account: chain.payer.account };
+    const deposit = parseAmount("1");
+    const ask = async () => {
+      const order = llamaRequest(
+        { prompt: [7, 33, 12], limit: 20, temperature: 0.8, minP: 0, seed: 5n },
+        tiny.configuration,
+      );
+      const maximum = baseUnits((3n * 100_000n + 20n * 400_000n + 999_999n) / 1_000_000n);
+      const voucher = { channelId: channelIdOf(domain, channel), maxClaimableAmount: maximum };
+      const payment = encodePaymentHeader({
+        x402Version: 2,
+        accepted: {
+          ...{
+            scheme: PAYMENT_SCHEME,
+            network: networkOf(domain.chainId),
+            amount: maximum,
+            asset: contracts.token,
+            payTo: payee,
+          },
+          ...{ maxTimeoutSeconds: MAX_TIMEOUT_SECONDS, extra: { channels: contracts.channels, model: asset } },
+        },
+        payload: { type: "voucher", channel, voucher, signature: await signVoucher(SIGNER, domain, voucher) },
+      });
+      return fetch(`${node.url}/v1/answers`, {
+        method: "POST",
+        headers: { "content-type": "application/json", [PAYMENT_SIGNATURE_HEADER]: payment },
+        body: JSON.stringify({
+          ...{ model: asset, request: order.map((tensor) => Buffer.from(tensor).toString("base64")) },
+          prices: { in: "100000", out: "400000", unit: "0" },
+        }),
+      });
+    };
+    const early = await ask();
+    expect({ status: early.status, body: await early.json() }).toMatchObject({
+      status: 402,
+      body: { error: { code: "channel.exhausted" }, channel: { deposit: "0" } },
+    });
+
+    await chain.payer.writeContract({
+      address: contracts.token,
+      abi: testUSDAbi,
+      functionName: "mint",
+      args: [channel.payer, deposit],
+      ...write,
+    });
+    await chain.payer.writeContract({
+      address: contracts.token,
+      abi: testUSDAbi,
+      functionName: "approve",
+      args: [contracts.channels, deposit],
+      ...write,
+    });
+    await chain.payer.writeContract({
+      address: contracts.channels,
+      abi: paymentChannelsAbi,
+      functionName: "deposit",
+      args: [channel, deposit],
+      ...write,
+    });
+    const response = await ask();
+    expect(response.status).toBe(200);
+    const events = [];
+    for await (const event of eventsOf(response)) if (event.event !== "comment") events.push(event);
+    const payment = z.decode(paymentEventCodec, events.at(-1)?.data as z.input<typeof paymentEventCodec>);
+    expect(await recoverAnswerSigner(domain, payment)).toBe(payee);
+    expect(payment.answer.charged).toBe(9n); // ceil((3 * 100,000 + 20 * 400,000) / 10^6)
+
+    const redeemed = await foldmark("redeem");
+    expect(redeemed.data).toMatchObject({ total: "9", redemptions: [{ rows: [{ status: "redeemed", paid: "9" }] }] });
+    expect((await foldmark("redeem")).data).toMatchObject({ total: "0", redemptions: [] });
+    expect((await foldmark("status")).data.money).toEqual({ signed: "0", held: "9", ready: "0" });
+  });
+
+  it("collects what has left its hold", async () => {
+    expect((await foldmark("collect")).data).toEqual({ collected: "0" });
+    await chain.networkHelpers.time.increase(2 * 1_200 + 1);
+    expect((await foldmark("collect")).data).toMatchObject({ collected: "9" });
+  });
+
+  it("drains, and its ledger and chain are as they were when it starts again", async () => {
+    const { instance } = node;
+    await node.drain();
+    await expect(fetch(`${node.url}/health`)).rejects.toThrow();
+    expect(await foldmark("status")).toMatchObject({ exit: 5, data: { state: "STOPPED", owed: "0", openAnswers: 1 } });
+    node = await start();
+    expect(node.instance).toBe(instance);
+  });
+});
