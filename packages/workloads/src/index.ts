@@ -2,6 +2,10 @@
 
 // exact; llama, simulations; calibration; families; execution.
 export { collectMaxima } from "./calibration/collect.ts";
+export { type CorpusPart, corpusTokens, mixedCorpus, parseCorpus } from "./calibration/corpus.ts";
+export { type EvaluateOptions, type Evaluation, evaluate } from "./calibration/evaluate.ts";
+export { knownMaxima } from "./calibration/knownMaxima.ts";
+export { decodeMaxima, encodeMaxima } from "./calibration/maximaFile.ts";
 export { DEFAULT_MODEL, type KnownFile, type ModelFacts } from "./defaultModel/facts.ts";
 export {
   defaultCacheDir,

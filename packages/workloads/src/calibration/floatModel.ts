@@ -1,3 +1,4 @@
+import { WorkloadError } from "../errors.ts";
 import type { LlamaShape, LlamaSource } from "../llama/source.ts";
 import { type FloatKernels, floatKernels } from "./floatKernels.ts";
 
@@ -29,6 +30,7 @@ const roundUp = (n: number, multiple: number) => Math.ceil(n / multiple) * multi
 /**
  * Runs the model in float32 over sequences of tokens, each from position 0. A layer goes over all of them before the
  * next one is read, so that memory holds one layer and the residual stream.
+ * @throws `calibration.shape_unsupported`
  */
 export async function runFloat(
   source: LlamaSource,
@@ -36,6 +38,7 @@ export async function runFloat(
   observer: FloatObserver,
 ): Promise<void> {
   const { shape } = source;
+  checkShape(shape);
   const kernels = await floatKernels();
   const embedding = await source.read("embedding");
   const angles = ropeAngles(shape, shape.hasRopeFactors ? await source.read("ropeFactors") : undefined);
@@ -76,6 +79,15 @@ export async function runFloat(
     kernels.release(mark);
   }
   observer.progress?.(shape.layers + 1, shape.layers + 1);
+}
+
+/** Lengths of dot products and rows are read four floats at a time. */
+function checkShape({ width, ffn, headSize }: LlamaShape): void {
+  for (const [name, channels] of Object.entries({ width, ffn, headSize })) {
+    if (channels % 4 === 0) continue;
+    const message = `A model whose ${name} is ${channels} cannot be calibrated: it must be a multiple of 4.`;
+    throw new WorkloadError("calibration.shape_unsupported", message, { name, channels });
+  }
 }
 
 type Layer<T> = {

@@ -3,13 +3,16 @@ import { WorkloadError } from "../errors.ts";
 import type { AnswerSource, BuiltModel } from "../packages/family.ts";
 
 /** What a server knows of a model besides its engine: all of it follows from family and configuration. */
-export type ServedModel = Pick<BuiltModel, "kind" | "answers" | "length" | "stopIds">;
+export type ServedModel = Pick<BuiltModel, "kind" | "length"> & {
+  answers: readonly Omit<AnswerSource, "shift">[];
+  stopIds: readonly number[];
+};
 
 /** A whole answer as a statement names it, besides program and weights. */
 export type AnsweredJob = { request: Uint8Array[]; claimed: Uint8Array[]; T: number };
 
 /** The one fold that answers a model. More than one claimed tensor is no model of ours. */
-export function answerOf({ answers }: ServedModel): AnswerSource {
+export function answerOf({ answers }: ServedModel): Omit<AnswerSource, "shift"> {
   const [answer, ...others] = answers;
   if (answer && others.length === 0 && answer.claimed === 0) return answer;
   throw new WorkloadError("execution.answers_unsupported", `A model with ${answers.length} answers cannot be run.`, {

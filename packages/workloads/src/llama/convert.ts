@@ -1,5 +1,6 @@
 import type { ElementType } from "@foldmark/machine";
 import { WorkloadError } from "../errors.ts";
+import { littleEndian } from "../exact/littleEndian.ts";
 import { type LlamaConfiguration, type LlamaLayerConfiguration, parseLlamaConfiguration } from "./configuration.ts";
 import { layerConstant, llamaConstants } from "./layout.ts";
 import type { LayerMaxima, LlamaMaxima } from "./maxima.ts";
@@ -381,14 +382,6 @@ function finite(source: LlamaSource): LlamaSource {
 }
 
 const ceilLog2 = (n: number) => floorLog2(n) + (powerOfTwo(floorLog2(n)) < n ? 1 : 0);
-
-function littleEndian(values: Int8Array | Int16Array | Int32Array): Uint8Array {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  if (new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 || values.BYTES_PER_ELEMENT === 1) return bytes;
-  for (let at = 0; at < bytes.length; at += values.BYTES_PER_ELEMENT)
-    bytes.subarray(at, at + values.BYTES_PER_ELEMENT).reverse();
-  return bytes;
-}
 
 function checkShape(shape: LlamaShape, maxT: number): void {
   const refuse = (what: string, details: Record<string, unknown>) => {

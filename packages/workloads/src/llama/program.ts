@@ -41,7 +41,26 @@ export type LlamaProgram = {
   logits: FoldHandle;
   /** i32[1, 1], the token that follows position t. */
   sample: FoldHandle;
+  /** Activations whose binary point is fixed: an element at +-range may stand for a larger one. */
+  activations: Activation[];
 };
+
+export type Activation = { name: ActivationName; fold: FoldHandle; range: number };
+/** `query` and `key` are meant after rope, `projectedQuery` and `projectedKey` before. */
+export type ActivationName =
+  | "norm"
+  | "projectedQuery"
+  | "projectedKey"
+  | "query"
+  | "key"
+  | "value"
+  | "gate"
+  | "up"
+  | "hidden"
+  | "residual";
+
+const PROJECTED = { query: "projectedQuery", key: "projectedKey", value: "value", gate: "gate", up: "up" } as const;
+type Projection = keyof typeof PROJECTED;
 
 const HALF_RANGE = 32_767; // of 16 bits, without -32,768
 const LIMB_RANGE = 127 * 256 + 127; // the largest value whose two signed bytes both lie in -127..127
@@ -68,6 +87,11 @@ export function llamaProgram(configuration: LlamaConfiguration): LlamaProgram {
     if (!found) throw new Error(`no constant ${name}`);
     return found;
   };
+  const activations: Activation[] = [];
+  const observed = (name: ActivationName, range: number, fold: FoldHandle): FoldHandle => {
+    activations.push({ name, fold, range });
+    return fold;
+  };
   const residualRange = powerOfTwo(configuration.residualBits) - 1;
   const cosine = constant("rope.cosine"); // i16[maxT, headSize], Q14
   const sine = constant("rope.sine"); // i16[maxT, headSize], Q14, negative in even columns
@@ -81,9 +105,10 @@ export function llamaProgram(configuration: LlamaConfiguration): LlamaProgram {
         finish: ({ acc }) => udiv(2n ** 44n, max(1, isqrt(add(acc, configuration.epsilon)))),
       },
     );
-    return p.fold({ name, type: "i16", cols: width }, ({ t, c }) =>
+    const n = p.fold({ name, type: "i16", cols: width }, ({ t, c }) =>
       bounded(mulshr(mul(x.at(t, 0, c), gain.at(0, c)), R.at(t, 0, 0), shift), LIMB_RANGE),
     );
+    return observed("norm", LIMB_RANGE, n);
   };
 
   /** The weighted sums of `input`, one for each row of the matrix, on their own scales: out[1, outputs]. */
@@ -116,40 +141,53 @@ export function llamaProgram(configuration: LlamaConfiguration): LlamaProgram {
   };
 
   /** Rotary embedding: [1, rows * headSize] to i16[rows, headSize]. */
-  const rope = (name: string, x: FoldHandle, { rows, shift, range }: { rows: number; shift: number; range: number }) =>
-    p.fold({ name, type: "i16", rows, cols: headSize }, ({ t, r, c }) => {
-      const first = mul(r, headSize);
-      const own = mul(x.at(t, 0, add(first, c)), cosine.at(t, c));
-      const other = mul(x.at(t, 0, add(first, xorOne(c))), sine.at(t, c));
-      return bounded(shr(add(own, other), shift), range);
-    });
+  const rope = (
+    l: number,
+    name: "query" | "key",
+    x: FoldHandle,
+    { rows, shift, range }: { rows: number; shift: number; range: number },
+  ): FoldHandle => {
+    const rotated = p.fold(
+      { name: `${layerConstant(l, name)}.rope`, type: "i16", rows, cols: headSize },
+      ({ t, r, c }) => {
+        const first = mul(r, headSize);
+        const own = mul(x.at(t, 0, add(first, c)), cosine.at(t, c));
+        const other = mul(x.at(t, 0, add(first, xor(c, 1))), sine.at(t, c));
+        return bounded(shr(add(own, other), shift), range);
+      },
+    );
+    return observed(name, range, rotated);
+  };
 
   const layer = (l: number, x: FoldHandle, shifts: LlamaLayerConfiguration): FoldHandle => {
     const named = (name: LayerTensor) => layerConstant(l, name);
-    const ofLayer = (name: string) => `layer.${l}.${name}`;
-    const project = (name: LayerTensor, input: FoldHandle, out: { type: "i8" | "i16"; order?: 0 | 1; range: number }) =>
-      linear(named(name), input, { ...out, shift: shifts[name as "query"] });
+    const project = (name: Projection, input: FoldHandle, out: { type: "i8" | "i16"; order?: 0 | 1; range: number }) =>
+      observed(PROJECTED[name], out.range, linear(named(name), input, { ...out, shift: shifts[name] }));
     const addTo = (stream: FoldHandle, name: "attentionOut" | "down", input: FoldHandle) =>
-      linear(named(name), input, { type: "i32", shift: shifts[name], range: residualRange, plus: stream });
+      observed(
+        "residual",
+        residualRange,
+        linear(named(name), input, { type: "i32", shift: shifts[name], range: residualRange, plus: stream }),
+      );
 
     const n = norm(named("attentionNorm"), x, constant(named("attentionNorm")), shifts.attentionNorm);
     const q = project("query", n, { type: "i16", range: HALF_RANGE }); // i16[1, heads * headSize]
     const k = project("key", n, { type: "i16", range: HALF_RANGE }); // i16[1, kvHeads * headSize]
     const v = project("value", n, { type: "i8", order: 1, range: BYTE_RANGE }); // i8[1, kvHeads * headSize], time innermost
-    const Q = rope(ofLayer("query.rope"), q, { rows: heads, shift: 14, range: HALF_RANGE });
-    const K = rope(ofLayer("key.rope"), k, { rows: kvHeads, shift: 17, range: KEY_RANGE });
+    const Q = rope(l, "query", q, { rows: heads, shift: 14, range: HALF_RANGE });
+    const K = rope(l, "key", k, { rows: kvHeads, shift: 17, range: KEY_RANGE });
     const o = attention(l, { Q, K, v, shift: shifts.score }); // i16[1, heads * headSize]
     const y = addTo(x, "attentionOut", o);
 
     const m = norm(named("ffnNorm"), y, constant(named("ffnNorm")), shifts.ffnNorm);
     const g = project("gate", m, { type: "i16", range: HALF_RANGE }); // i16[1, ffn], Q(gateBits)
     const u = project("up", m, { type: "i16", range: HALF_RANGE }); // i16[1, ffn]
-    const h = p.fold({ name: ofLayer("hidden"), type: "i16", cols: ffn }, ({ t, c }) => {
+    const h = p.fold({ name: `layer.${l}.hidden`, type: "i16", cols: ffn }, ({ t, c }) => {
       const gate = g.at(t, 0, c);
       const silu = shr(mul(gate, sigmoid(gate, shifts.gateBits)), 15);
       return bounded(shifted(mul(silu, u.at(t, 0, c)), shifts.hidden), LIMB_RANGE);
     });
-    return addTo(y, "down", h);
+    return addTo(y, "down", observed("hidden", LIMB_RANGE, h));
   };
 
   /** Causal attention with a base-2 softmax that is divided after the values are summed. */
@@ -262,7 +300,7 @@ export function llamaProgram(configuration: LlamaConfiguration): LlamaProgram {
     const hasAnswer = and(lt(0, promptLength), lt(promptLength, T), not(lt(limit, generated)));
     return and(isExpected, isToken, stopsRight, hasAnswer);
   });
-  return { program: p.build(), logits, sample };
+  return { program: p.build(), logits, sample, activations };
 }
 
 /** Clamped to -range..range: what a stored value's interval is, and a referee need not look further. */
@@ -276,5 +314,3 @@ const shifted = (value: Expr, bits: number): Expr => {
 
 const quotient = (value: Expr, divisor: number): Expr => (divisor === 1 ? value : udiv(value, divisor));
 const anyOf = ([first, ...others]: Expr[]): Value => (first ? others.reduce((any, one) => or(any, one), first) : 0);
-/** The other channel of a pair. */
-const xorOne = (c: Expr): Expr => xor(c, 1);

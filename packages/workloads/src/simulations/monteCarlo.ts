@@ -22,6 +22,7 @@ import {
 } from "@foldmark/machine";
 import { z } from "zod";
 import { WorkloadError } from "../errors.ts";
+import { littleEndian } from "../exact/littleEndian.ts";
 import { interpolated, noisePlace } from "../exact/noise.ts";
 import { OPTION, PATHS_PER_BLOCK } from "./option.ts";
 import { normalTable, powersOfTwoTable } from "./tables.ts";
@@ -45,9 +46,9 @@ export function parseMonteCarloConfiguration(value: unknown): MonteCarloConfigur
   throw new WorkloadError("simulation.configuration_invalid", message, { issues });
 }
 
-/** The constants of the program, in its order. */
-export function monteCarloConstants(): Int32Array[] {
-  return [normalTable(), powersOfTwoTable()];
+/** The constants of the program as bytes, in its order. */
+export function monteCarloConstants(): Uint8Array[] {
+  return [littleEndian(normalTable()), littleEndian(powersOfTwoTable())];
 }
 
 /**

@@ -45,7 +45,7 @@ export function callRequest(order: CallOrder, { maxT }: { maxT: number }): Uint8
  * Refuses request tensors that have no true statement, or one that a payoff's saturation would falsify.
  * @throws `simulation.request_shape`, `simulation.parameter`
  */
-export function checkCallRequest(request: Uint8Array[], { maxT }: { maxT: number }): void {
+export function checkCallRequest(request: readonly Uint8Array[], { maxT }: { maxT: number }): void {
   const [bytes] = request;
   if (request.length !== 1 || bytes?.length !== 8 * OPTION.columns) {
     throw new WorkloadError("simulation.request_shape", `An order is one tensor of ${8 * OPTION.columns} bytes.`, {
@@ -67,7 +67,7 @@ export function checkCallRequest(request: Uint8Array[], { maxT }: { maxT: number
 }
 
 /** Blocks of an order: the T of its job. */
-export function callBlocks([bytes]: Uint8Array[]): number {
+export function callBlocks([bytes]: readonly Uint8Array[]): number {
   if (!bytes) throw new WorkloadError("simulation.request_shape", "An order is one tensor.", { sizes: [] });
   return Number(new DataView(bytes.buffer, bytes.byteOffset).getBigInt64(8 * OPTION.blocks.column, true));
 }
