@@ -222,6 +222,11 @@ contract ModelRegistryTest is MarketTest {
         models.transferAlias("chat", address(0));
     }
 
+    function test_alias_isUnknownUntilClaimed() public {
+        vm.expectRevert(abi.encodeWithSelector(IModelRegistry.UnknownAlias.selector, "free"));
+        models.aliasOf("free");
+    }
+
     function test_alias_keepsItsHistory() public {
         uint256 second = _register(author, _aRegistration(2));
         uint256 first = block.number + 10;

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {ContractWallet} from "../mocks/ContractWallet.sol";
 import {ReenteringToken, SilentToken} from "../mocks/HostileTokens.sol";
 import {MarketTest} from "../mocks/MarketTest.sol";
+import {IAccounts} from "./IAccounts.sol";
 import {IPaymentChannels} from "./IPaymentChannels.sol";
 import {PaymentChannels} from "./PaymentChannels.sol";
 import {Channel} from "./TypedData.sol";
@@ -55,6 +56,12 @@ contract PaymentChannelsDepositTest is MarketTest {
         vm.prank(payer);
         vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.UnknownModel.selector, 42));
         channels.deposit(c, 1);
+    }
+
+    function test_deposit_refusesNothing() public {
+        vm.prank(payer);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.ZeroAmount.selector));
+        channels.deposit(_aChannel(), 0);
     }
 
     function test_deposit_refusesWhatDoesNotFitTheSlot() public {
