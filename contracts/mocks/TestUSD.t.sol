@@ -61,8 +61,9 @@ contract TestUSDTest is Test {
         bytes memory signature = _sign(TRANSFER_TYPEHASH, 0, NOW + 1);
         vm.expectRevert(abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector));
         _token.transferWithAuthorization(_owner, _shop, 41, 0, NOW + 1, "nonce", signature);
+        signature = _sign(RECEIVE_TYPEHASH, 0, NOW + 1);
         vm.expectRevert(abi.encodeWithSelector(ERC3009.ERC3009InvalidSignature.selector));
-        _token.transferWithAuthorization(_owner, _shop, 40, 0, NOW + 1, "nonce", _sign(RECEIVE_TYPEHASH, 0, NOW + 1));
+        _token.transferWithAuthorization(_owner, _shop, 40, 0, NOW + 1, "nonce", signature);
     }
 
     function test_receiveWithAuthorization_isForTheReceiverAlone() public {
