@@ -26,6 +26,7 @@ export { type GgufFile, openGguf } from "./importers/gguf/file.ts";
 export type { GgufTensor } from "./importers/gguf/header.ts";
 export type { GgufMetadata, GgufValue } from "./importers/gguf/metadata.ts";
 export { GGUF_TYPES, type GgufType } from "./importers/gguf/types.ts";
+export { DEFAULT_MAX_T, type ImportOptions, type ImportStep, importGguf, importMonteCarlo } from "./importing/index.ts";
 export { type LlamaConfiguration, parseLlamaConfiguration } from "./llama/configuration.ts";
 export { type ConvertOptions, convertLlama } from "./llama/convert.ts";
 export { ggufLlama } from "./llama/ggufSource.ts";

@@ -1,0 +1,33 @@
+// `npm run bench -- NAME [options]`: measures one thing and prints it; `--json FILE` writes it. Figures that are worth
+// keeping go into docs/benchmarks.md with machine and command.
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { benchEngine } from "./engine.ts";
+import { benchQuality } from "./quality.ts";
+
+const BENCHES: Record<string, (options: BenchOptions) => Promise<Record<string, unknown>>> = {
+  engine: benchEngine,
+  quality: benchQuality,
+};
+export type BenchOptions = { gguf?: string; text?: string; chunks: number; cache?: string };
+
+const { positionals, values } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => arg !== "--"),
+  allowPositionals: true,
+  options: {
+    gguf: { type: "string" },
+    text: { type: "string" },
+    chunks: { type: "string", default: "16" },
+    cache: { type: "string" },
+    json: { type: "string" },
+  },
+});
+const bench = BENCHES[positionals[0] ?? ""];
+if (!bench) {
+  console.error(`bench: name one of ${Object.keys(BENCHES).join(", ")}.`);
+  process.exit(2);
+}
+const { json, chunks, ...options } = values;
+const figures = await bench({ ...options, chunks: Number(chunks) });
+console.log(JSON.stringify(figures, null, 2));
+if (json) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);

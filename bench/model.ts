@@ -1,0 +1,59 @@
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import {
+  convertLlama,
+  defaultCacheDir,
+  fetchDefaultModel,
+  ggufLlama,
+  knownMaxima,
+  type LlamaProgram,
+  type LlamaSource,
+  llamaProgram,
+  openGguf,
+  openTokenizer,
+  type Tokenizer,
+  tokenizerFromGguf,
+} from "@foldmark/workloads";
+import type { BenchOptions } from "./main.ts";
+
+export type BenchModel = {
+  sha256: string;
+  source: LlamaSource;
+  tokenizer: Tokenizer;
+  program: LlamaProgram;
+  constants: Uint8Array[];
+  convertSeconds: number;
+};
+
+/** The default model, or the file of `--gguf`, converted in memory with its committed maxima. */
+export async function benchModel({ gguf, cache }: BenchOptions): Promise<BenchModel> {
+  const { path } = await fetchDefaultModel({
+    cacheDir: cache ?? defaultCacheDir(process.env),
+    ...(gguf !== undefined && { file: gguf }),
+  });
+  const sha256 = createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+  const file = await openGguf(path);
+  const source = ggufLlama(file);
+  const maxima = await knownMaxima(sha256, source.shape);
+  if (!maxima) throw new Error(`${path} has no committed maxima`);
+  const start = performance.now();
+  const constants: Uint8Array[] = [];
+  const configuration = await convertLlama(source, maxima, {
+    maxT: 2_048,
+    stopIds: [2, 0],
+    write: ({ bytes }) => {
+      constants.push(bytes);
+    },
+  });
+  const convertSeconds = (performance.now() - start) / 1000;
+  return {
+    sha256,
+    source,
+    tokenizer: openTokenizer(tokenizerFromGguf(file.metadata)),
+    program: llamaProgram(configuration),
+    constants,
+    convertSeconds,
+  };
+}
