@@ -1,4 +1,4 @@
-import { type Engine, openReference, openWasm } from "@foldmark/machine";
+import { type Engine, examineProgram, openReference, openWasm } from "@foldmark/machine";
 import { describe, expect, it } from "vitest";
 import { families } from "../src/families/index.ts";
 import { type LlamaConfiguration, parseLlamaConfiguration } from "../src/llama/configuration.ts";
@@ -22,6 +22,14 @@ describe("llamaProgram", () => {
     expect(program.stages).toHaveLength(577);
     expect([logits.stage, sample.stage]).toEqual([573, 575]);
     expect(llamaProgram({ ...smol, layers: [layer] }).program.stages).toHaveLength(26);
+  });
+
+  it("is accepted: every element can be refuted on chain, no sum overflows, and answers come step by step", () => {
+    const { refusals, notStepwise, costs, traceBytes } = examineProgram(llamaProgram(smol).program);
+    expect({ refusals, notStepwise }).toEqual({ refusals: [], notStepwise: [] });
+    expect(Math.max(...costs.map(({ gas }) => gas))).toBeLessThan(3_500_000);
+    expect(Math.max(...costs.map(({ evidenceBytes }) => evidenceBytes))).toBeLessThan(35_000);
+    expect(traceBytes).toBeLessThan(5_200_000_000n);
   });
 
   it("is the same program for the same configuration, also by its family", () => {

@@ -1,4 +1,4 @@
-import { arithmetic, type Engine } from "@foldmark/machine";
+import { arithmetic, type Engine, examineProgram } from "@foldmark/machine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { check } from "../src/execution/check.ts";
 import { runWhole } from "../src/execution/whole.ts";
@@ -102,6 +102,14 @@ describe("orders", () => {
     expect(codeOf(() => checkCallRequest([bytes as Uint8Array], bounds))).toBe("simulation.parameter");
     expect(codeOf(() => checkCallRequest([new Uint8Array(63)], bounds))).toBe("simulation.request_shape");
     expect(codeOf(() => checkCallRequest([], bounds))).toBe("simulation.request_shape");
+  });
+});
+
+describe("monteCarloProgram", () => {
+  it("is accepted: every element can be refuted on chain and no sum overflows", () => {
+    const { refusals, costs } = examineProgram(model.program);
+    expect(refusals).toEqual([]);
+    expect(Math.max(...costs.map(({ gas }) => gas))).toBeLessThan(2_500_000);
   });
 });
 

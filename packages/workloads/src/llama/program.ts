@@ -101,7 +101,7 @@ export function llamaProgram(configuration: LlamaConfiguration): LlamaProgram {
     const R = p.sum(
       { name: `${name}.inverse`, type: "i64", axis: width },
       {
-        body: ({ t, k }) => mul(x.at(t, 0, k), x.at(t, 0, k)),
+        body: ({ t, k }) => square(x.at(t, 0, k)),
         finish: ({ acc }) => udiv(2n ** 44n, max(1, isqrt(add(acc, configuration.epsilon)))),
       },
     );
@@ -312,5 +312,7 @@ const shifted = (value: Expr, bits: number): Expr => {
   return bits > 0 ? shr(value, bits) : shl(value, -bits);
 };
 
+/** One load, used twice. */
+const square = (value: Expr): Expr => mul(value, value);
 const quotient = (value: Expr, divisor: number): Expr => (divisor === 1 ? value : udiv(value, divisor));
 const anyOf = ([first, ...others]: Expr[]): Value => (first ? others.reduce((any, one) => or(any, one), first) : 0);

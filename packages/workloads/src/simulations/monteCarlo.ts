@@ -112,7 +112,12 @@ export function monteCarloProgram({ maxT }: MonteCarloConfiguration): { program:
   const part = p.sum({ name: "part", type: "i64", axis: PATHS_PER_BLOCK }, { body: ({ t, k }) => payoff.at(t, 0, k) });
   const partOfSquares = p.sum(
     { name: "part of squares", type: "i64", axis: PATHS_PER_BLOCK },
-    { body: ({ t, k }) => mulshr(payoff.at(t, 0, k), payoff.at(t, 0, k), 20) }, // Q28
+    {
+      body: ({ t, k }) => {
+        const value = payoff.at(t, 0, k);
+        return mulshr(value, value, 20); // Q28
+      },
+    },
   );
   const totalOf = (parts: FoldHandle) =>
     p.sum({ name: "total", type: "i64", steps: 1, axis: size.steps() }, { body: ({ k }) => parts.at(k, 0, 0) });
