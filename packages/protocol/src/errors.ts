@@ -48,6 +48,7 @@ export const ERRORS = {
   "request.cancelled": invalid(499),
   "model.unknown": { ...invalid(404), openAiCode: "model_not_found" },
   "model.wrong_kind": invalid(400),
+  "model.alias_taken": invalid(409),
   "receipt.unknown": invalid(404),
   "receipt.malformed": invalid(400, EXIT.checkFailed),
   "receipt.check_failed": invalid(422, EXIT.checkFailed),

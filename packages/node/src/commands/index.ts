@@ -1,6 +1,8 @@
 import { collect } from "./collect.ts";
 import type { Command } from "./command.ts";
 import { init } from "./init.ts";
+import { modelsFetch } from "./modelsFetch.ts";
+import { modelsImport } from "./modelsImport.ts";
 import { modelsList } from "./modelsList.ts";
 import { modelsRegister } from "./modelsRegister.ts";
 import { offersSet } from "./offersSet.ts";
@@ -16,6 +18,8 @@ export const COMMANDS: readonly Command[] = [
   start,
   status,
   modelsList,
+  modelsFetch,
+  modelsImport,
   modelsRegister,
   offersSet,
   stakeAdd,

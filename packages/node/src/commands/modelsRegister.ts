@@ -1,5 +1,6 @@
 import { FoldmarkError } from "@foldmark/protocol";
 import { families, openPackage } from "@foldmark/workloads";
+import { claimAlias } from "../chain/claimAlias.ts";
 import { registerModel } from "../chain/registerModel.ts";
 import { type Command, OPTION } from "./command.ts";
 import { installedPackages } from "./installed.ts";
@@ -12,6 +13,7 @@ export const modelsRegister: Command = {
   options: [
     { flags: "--royalty-bps <n>", summary: "part of every redemption that is the model's, 0 to 5000" },
     { flags: "--resale-royalty-bps <n>", summary: "part of a sale of the token, 0 to 1000" },
+    { flags: "--alias <name>", summary: "name by which callers may ask for it; first come" },
     { flags: "--metadata-uri <uri>", summary: "ERC-721 metadata" },
     { flags: "--package-uri <uri>", summary: "where the package can be fetched; may be given again", isList: true },
     ...[OPTION.rpc, OPTION.deployment, OPTION.passwordFile],
@@ -29,10 +31,14 @@ export const modelsRegister: Command = {
     const model = await openPackage(folder, { families, verify: "once" });
     const { market, sender } = await openNode(input);
     const { asset, outcome, transaction } = await registerModel(market, sender, { model, terms });
+    const alias = typeof options.alias === "string" ? options.alias : undefined;
+    if (alias !== undefined) await claimAlias(market, sender, { name: alias, asset });
     const { name, licence } = model.manifest;
+    const called = alias === undefined ? "" : `, called ${alias}`;
     return {
       data: {
         asset,
+        alias: alias ?? null,
         modelId: model.modelId,
         packageHash: model.packageHash,
         name,
@@ -41,7 +47,7 @@ export const modelsRegister: Command = {
         outcome,
         transaction,
       },
-      text: `${name} (${licence}, royalty ${terms.royaltyBps / 100} %) is ${outcome === "known" ? "registered already" : "registered"}: ${asset}`,
+      text: `${name} (${licence}, royalty ${terms.royaltyBps / 100} %) is ${outcome === "known" ? "registered already" : "registered"}${called}: ${asset}`,
     };
   },
 };

@@ -1,10 +1,99 @@
-import type { Command } from "./command.ts";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { assetIdFromUint, EXIT, FoldmarkError, parseReceipt } from "@foldmark/protocol";
+import { paymentChannelsAbi } from "@foldmark/protocol/abi";
+import type { KeyReader } from "@foldmark/sdk";
+import { verify as verifyReceipt } from "@foldmark/sdk/verify";
+import { families, openPackage } from "@foldmark/workloads";
+import { connectMarket, readDeployment } from "../chain/market.ts";
+import type { NodeConfig } from "../config.ts";
+import { type Command, type CommandInput, OPTION } from "./command.ts";
+import { installedPackages } from "./installed.ts";
+import { openConfig } from "./openNode.ts";
+import { table } from "./table.ts";
 
 export const verify: Command = {
   name: "verify",
   summary: "Check a receipt: signatures, routing, price, and the answer itself by computing it again",
   args: [{ name: "receipt", summary: "file with a receipt" }],
-  async run() {
-    throw new Error("replaced below");
+  options: [
+    { flags: "--messages <file>", summary: "what was asked: the messages, or the whole body that was sent" },
+    { flags: "--text <file>", summary: "the text that was shown" },
+    { flags: "--cut", summary: "the caller itself ended the answer" },
+    { flags: "--package <dir>", summary: "package of the model; by default the installed one" },
+    ...[OPTION.rpc, OPTION.deployment],
+  ],
+  async run(input) {
+    const { args, options } = input;
+    const json = readJson(String(args[0]));
+    const config = await openConfig(input);
+    const chain = await keyReader(config);
+    const verification = await verifyReceipt(json, {
+      package: await openPackage(await packageOf(json, input, config), { families, verify: "once" }),
+      cut: options.cut === true,
+      ...(typeof options.messages === "string" ? { messages: readJson(options.messages) } : {}),
+      ...(typeof options.text === "string" ? { text: read(options.text) } : {}),
+      ...(chain ? { chain } : {}),
+    });
+    const { ok, findings } = verification;
+    return {
+      data: verification,
+      text: [
+        table(
+          ["check", "", ""],
+          findings.map(({ check, status, detail }) => [check, status, detail]),
+        ),
+        ok ? "the receipt holds" : "the receipt does not hold",
+      ].join("\n"),
+      exit: ok ? EXIT.done : EXIT.checkFailed,
+    };
   },
 };
+
+/** The folder that was named, or the installed package of the receipt's model. */
+async function packageOf(json: unknown, { options, context }: CommandInput, config: NodeConfig): Promise<string> {
+  if (typeof options.package === "string") return path.resolve(options.package);
+  const asset = assetIdFromUint(parseReceipt(json).channel.model);
+  const installed = await installedPackages(context.home, config);
+  const found = installed.find((model) => model.asset === asset);
+  if (found) return found.folder;
+  throw new FoldmarkError("package.missing", `The package of ${asset} is not installed.`, {
+    details: { asset, installed: installed.map((model) => model.asset) },
+    hint: "Fetch it with `foldmark models fetch URL`, or give --package DIR.",
+  });
+}
+
+/** Operator keys are looked up where this folder knows a deployment; else the check says that it was not made. */
+async function keyReader({ network }: NodeConfig): Promise<KeyReader | undefined> {
+  if (!existsSync(network.deployment)) return undefined;
+  const { chain, deployment } = await connectMarket({
+    ...network,
+    deployment: await readDeployment(network.deployment),
+  });
+  return {
+    answerableUntil: async (payee, key) =>
+      BigInt(
+        await chain.client.readContract({
+          ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
+          ...{ functionName: "answerableUntil", args: [payee, key] },
+        }),
+      ),
+  };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new FoldmarkError("config.unreadable", `${file} cannot be read.`, { details: { file }, cause });
+  }
+}
+
+function readJson(file: string): unknown {
+  const text = read(file);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new FoldmarkError("config.unreadable", `${file} is not valid JSON.`, { details: { file }, cause });
+  }
+}
