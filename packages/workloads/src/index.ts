@@ -19,6 +19,7 @@ export { WorkloadError } from "./errors.ts";
 export { type Candidate, check, type Difference, type Verdict } from "./execution/check.ts";
 export { Generation, type GenerationOptions, generateWhole } from "./execution/generation.ts";
 export type { AnsweredJob, ServedModel } from "./execution/job.ts";
+export { type SpotCheckOptions, type SpotDifference, spotCheck } from "./execution/spotCheck.ts";
 export { runWhole } from "./execution/whole.ts";
 export { families } from "./families/index.ts";
 export { dequantise } from "./importers/dequantise.ts";

@@ -1,10 +1,12 @@
 import { type Engine, examineProgram, openReference, openWasm } from "@foldmark/machine";
 import { describe, expect, it } from "vitest";
+import { spotCheck } from "../src/execution/spotCheck.ts";
 import { families } from "../src/families/index.ts";
 import { type LlamaConfiguration, parseLlamaConfiguration } from "../src/llama/configuration.ts";
+import { llamaConstants } from "../src/llama/layout.ts";
 import { llamaProgram } from "../src/llama/program.ts";
-import { tokenBytes } from "../src/llama/request.ts";
-import { converted, randomLlama } from "./support/tinyLlama.ts";
+import { llamaRequest, tokenBytes } from "../src/llama/request.ts";
+import { converted, generator, randomLlama } from "./support/tinyLlama.ts";
 
 const layer = {
   ...{ attentionNorm: 43, query: 22, key: 20, value: 26, score: 4, attentionOut: 24 },
@@ -103,5 +105,25 @@ describe("the integers of a tiny Llama", () => {
     expect(everything(wasm, tiny.configuration, 3)).toEqual(prefill);
     expect(everything(reference, tiny.configuration, tokens.length)).toEqual(prefill);
     wasm.close();
+  });
+});
+
+describe("spotCheck", () => {
+  it("finds every sampled element of an honest engine right, and a wrong weight at the folds that read it", async () => {
+    const tiny = await converted(randomLlama({}, { sharpness: 2 }));
+    const engine = await tiny.open(openWasm);
+    const tokens = [7, 33, 12, 63];
+    const request = llamaRequest({ prompt: tokens, limit: 4, temperature: 1, minP: 0, seed: 3n }, tiny.configuration);
+    const job = { request, claimed: [tokenBytes(tokens)], T: 4 };
+    const constants = (index: number) => tiny.constants[index] as Uint8Array;
+    const honest = spotCheck(engine, { job, constants, perFold: 3, random: generator(8) });
+    expect(honest).toEqual({ elements: 3 * engine.program.stages.length, differences: [] });
+
+    const names = [...llamaConstants(tiny.configuration).keys()];
+    const changed = names.indexOf("layer.0.gate");
+    const wrong = (index: number) => (index === changed ? constants(index).map((byte) => byte ^ 3) : constants(index));
+    const found = spotCheck(engine, { job, constants: wrong, perFold: 3, random: generator(8) });
+    expect(new Set(found.differences.map(({ stage }) => stage))).toEqual(new Set([16]));
+    engine.close();
   });
 });
