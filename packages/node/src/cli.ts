@@ -1,4 +1,5 @@
-import { codeOf, describe, errorRow, FoldmarkError } from "@foldmark/protocol";
+import { codeOf, describe, EXIT, errorRow, FoldmarkError } from "@foldmark/protocol";
+import { WorkloadError } from "@foldmark/workloads";
 import { CommanderError, Option, Command as Program } from "commander";
 import type { Command, CommandContext, CommandInput } from "./commands/command.ts";
 import { flagValue } from "./commands/flagPaths.ts";
@@ -129,11 +130,11 @@ function reportUsage(error: CommanderError, { isJson, deps }: Reporting): number
 }
 
 function report(error: unknown, { isJson, deps }: Reporting): number {
-  const { exit } = errorRow(error);
+  const exit = exitOf(error);
   const code = codeOf(error);
   const message = error instanceof Error ? describe(error) : String(error);
   if (isJson) {
-    const { hint, details } = error instanceof FoldmarkError ? error : { hint: undefined, details: {} };
+    const { hint, details } = error instanceof FoldmarkError ? error : { hint: undefined, details: detailsOf(error) };
     deps.out(
       json({
         v: JSON_VERSION,
@@ -147,6 +148,15 @@ function report(error: unknown, { isJson, deps }: Reporting): number {
   if (code === "internal.bug" && error instanceof Error) deps.err(`${error.stack}\n`);
   return exit;
 }
+
+/** The workloads' codes are their own: a file that cannot be had, a damaged package, or else a bad file or request. */
+function exitOf(error: unknown): number {
+  if (!(error instanceof WorkloadError)) return errorRow(error).exit;
+  if (error.code === "model.unavailable" || error.code.startsWith("download.")) return EXIT.chain;
+  return error.code.startsWith("package.") ? EXIT.damaged : EXIT.usage;
+}
+
+const detailsOf = (error: unknown) => (error instanceof WorkloadError ? error.details : {});
 
 const json = (value: unknown) =>
   `${JSON.stringify(value, (_key, member) => (typeof member === "bigint" ? member.toString() : member))}\n`;

@@ -1,26 +1,10 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import {
-  type AssetId,
-  assetIdToUint,
-  baseUnits,
-  channelIdOf,
-  domainOf,
-  encodePaymentHeader,
-  MAX_TIMEOUT_SECONDS,
-  networkOf,
-  PAYMENT_SCHEME,
-  PAYMENT_SIGNATURE_HEADER,
-  parseAmount,
-  paymentEventCodec,
-  recoverAnswerSigner,
-  signVoucher,
-} from "@foldmark/protocol";
-import { paymentChannelsAbi, providerRegistryAbi, testUSDAbi } from "@foldmark/protocol/abi";
+import { type AssetId, parseAmount, paymentEventCodec, recoverAnswerSigner } from "@foldmark/protocol";
+import { providerRegistryAbi } from "@foldmark/protocol/abi";
 import { createLogger } from "@foldmark/service";
-import { type LlamaConfiguration, llamaRequest } from "@foldmark/workloads";
+import type { LlamaConfiguration } from "@foldmark/workloads";
 import type { Address } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { runCli } from "../src/cli.ts";
@@ -29,12 +13,12 @@ import { homeOf } from "../src/home.ts";
 import { openKeystore } from "../src/keystore/keystore.ts";
 import { type RunningNode, startNode } from "../src/node.ts";
 import { aFolder } from "./builders.ts";
+import { aBuyer } from "./buyer.ts";
 import { openChain } from "./chain.ts";
 import { eventsOf } from "./servedNode.ts";
 import { tinyChatPackage } from "./tinyPackage.ts";
 
 const PASSWORD = "correct horse battery";
-const SIGNER = privateKeyToAccount(`0x${"0b".repeat(32)}`);
 const log = createLogger({ name: "node", level: "error" });
 
 let chain: Awaited<ReturnType<typeof openChain>>;
@@ -142,77 +126,18 @@ describe("a provider's life", () => {
   });
 
   it("answers a voucher on a channel with a deposit, and is paid for it", async () => {
-    const { contracts } = chain.deployment;
-    const domain = domainOf(chain.deployment);
-    const channel = {
-      ...{ payer: chain.payer.account.address, signer: SIGNER.address, payee },
-      ...{ model: assetIdToUint(asset), salt: `0x${"00".repeat(32)}` as const },
-    };
-    const write = { account: chain.payer.account };
-    const deposit = parseAmount("1");
-    const ask = async () => {
-      const order = llamaRequest(
-        { prompt: [7, 33, 12], limit: 20, temperature: 0.8, minP: 0, seed: 5n },
-        tiny.configuration,
-      );
-      const maximum = baseUnits((3n * 100_000n + 20n * 400_000n + 999_999n) / 1_000_000n);
-      const voucher = { channelId: channelIdOf(domain, channel), maxClaimableAmount: maximum };
-      const payment = encodePaymentHeader({
-        x402Version: 2,
-        accepted: {
-          ...{
-            scheme: PAYMENT_SCHEME,
-            network: networkOf(domain.chainId),
-            amount: maximum,
-            asset: contracts.token,
-            payTo: payee,
-          },
-          ...{ maxTimeoutSeconds: MAX_TIMEOUT_SECONDS, extra: { channels: contracts.channels, model: asset } },
-        },
-        payload: { type: "voucher", channel, voucher, signature: await signVoucher(SIGNER, domain, voucher) },
-      });
-      return fetch(`${node.url}/v1/answers`, {
-        method: "POST",
-        headers: { "content-type": "application/json", [PAYMENT_SIGNATURE_HEADER]: payment },
-        body: JSON.stringify({
-          ...{ model: asset, request: order.map((tensor) => Buffer.from(tensor).toString("base64")) },
-          prices: { in: "100000", out: "400000", unit: "0" },
-        }),
-      });
-    };
-    const early = await ask();
+    const buyer = aBuyer(chain, { payee, asset, configuration: tiny.configuration });
+    const early = await buyer.ask(node.url, { limit: 20, ceiling: 9n });
     expect({ status: early.status, body: await early.json() }).toMatchObject({
-      status: 402,
-      body: { error: { code: "channel.exhausted" }, channel: { deposit: "0" } },
+      ...{ status: 402, body: { error: { code: "channel.exhausted" }, channel: { deposit: "0" } } },
     });
-
-    await chain.payer.writeContract({
-      address: contracts.token,
-      abi: testUSDAbi,
-      functionName: "mint",
-      args: [channel.payer, deposit],
-      ...write,
-    });
-    await chain.payer.writeContract({
-      address: contracts.token,
-      abi: testUSDAbi,
-      functionName: "approve",
-      args: [contracts.channels, deposit],
-      ...write,
-    });
-    await chain.payer.writeContract({
-      address: contracts.channels,
-      abi: paymentChannelsAbi,
-      functionName: "deposit",
-      args: [channel, deposit],
-      ...write,
-    });
-    const response = await ask();
+    await buyer.deposit(parseAmount("1"));
+    const response = await buyer.ask(node.url, { limit: 20, ceiling: 9n });
     expect(response.status).toBe(200);
     const events = [];
     for await (const event of eventsOf(response)) if (event.event !== "comment") events.push(event);
     const payment = z.decode(paymentEventCodec, events.at(-1)?.data as z.input<typeof paymentEventCodec>);
-    expect(await recoverAnswerSigner(domain, payment)).toBe(payee);
+    expect(await recoverAnswerSigner(buyer.domain, payment)).toBe(payee);
     expect(payment.answer.charged).toBe(9n); // ceil((3 * 100,000 + 20 * 400,000) / 10^6)
 
     const redeemed = await foldmark("redeem");
@@ -227,11 +152,21 @@ describe("a provider's life", () => {
     expect((await foldmark("collect")).data).toMatchObject({ collected: "9" });
   });
 
+  it("redeems at once what a leaving payer owes", async () => {
+    const buyer = aBuyer(chain, { payee, asset, configuration: tiny.configuration });
+    await (await buyer.ask(node.url, { limit: 20, ceiling: 18n })).text();
+    expect((await foldmark("status")).data.money.signed).toBe("9");
+    await buyer.startExit(parseAmount("1"));
+    await expect
+      .poll(async () => (await foldmark("status")).data.money, { timeout: 20_000, interval: 200 })
+      .toEqual({ signed: "0", held: "9", ready: "0" });
+  });
+
   it("drains, and its ledger and chain are as they were when it starts again", async () => {
     const { instance } = node;
     await node.drain();
     await expect(fetch(`${node.url}/health`)).rejects.toThrow();
-    expect(await foldmark("status")).toMatchObject({ exit: 5, data: { state: "STOPPED", owed: "0", openAnswers: 1 } });
+    expect(await foldmark("status")).toMatchObject({ exit: 5, data: { state: "STOPPED", owed: "0" } });
     node = await start();
     expect(node.instance).toBe(instance);
   });

@@ -23,7 +23,7 @@ export async function tinyChatPackage({
   maxT = 64,
   stopIds = [] as number[],
 } = {}): Promise<{ folder: string; configuration: LlamaConfiguration }> {
-  const source = randomLlama({}, { sharpness: 3 });
+  const source = randomLlama({ context: maxT }, { sharpness: 3 });
   const random = generator(5);
   const sequences = Array.from({ length: 3 }, () =>
     Array.from({ length: 24 }, () => Math.floor(random() * source.shape.vocabulary)),

@@ -43,7 +43,10 @@ export class WorkerEngine implements AnswerEngine {
   /** Loads all models. @throws what the thread throws while it loads */
   static async open(options: WorkerEngineOptions, { log }: { log: Logger }): Promise<WorkerEngine> {
     const engine = new WorkerEngine(options, log);
-    await engine.#ready;
+    const first = engine.#ready;
+    engine.#isClosed = true; // what cannot be loaded once cannot be loaded again
+    await first;
+    engine.#isClosed = false;
     return engine;
   }
 
