@@ -3,14 +3,38 @@ import path from "node:path";
 import { type Deployment, deploymentFromIgnition } from "@foldmark/protocol";
 import { createPublicClient, http, type PublicClient } from "viem";
 import { run, start } from "../processes.ts";
+import type { Stage } from "../stage.ts";
+import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
 
 export type Chain = { rpc: string; client: PublicClient; deployment: Deployment };
 
 const HARDHAT = path.resolve("node_modules/hardhat/dist/src/cli.js");
 
+/** The chain and the contracts, with the gas of each. */
+export async function chainStep(stage: Stage, progress: Progress): Promise<StepResult> {
+  const { chain, gas } = await startChain(progress);
+  stage.chain = chain;
+  return {
+    lines: [
+      `${chain.rpc}, chain ${chain.deployment.chainId}`,
+      ...Object.entries(gas).map(
+        ([name, { address, used }]) => `${name.padEnd(17)} ${address}  ${used.toLocaleString("en")} gas`,
+      ),
+    ],
+    figures: {
+      rpc: chain.rpc,
+      contracts: Object.fromEntries(
+        Object.entries(gas).map(([name, { address, used }]) => [name, { address, gas: Number(used) }]),
+      ),
+    },
+  };
+}
+
+type Deployed = Record<string, { address: string; used: bigint }>;
+
 /** A Hardhat network on a free loopback port, and the market's contracts deployed on it by Ignition. */
-export async function startChain(progress: Progress): Promise<{ chain: Chain; gas: Record<string, bigint> }> {
+async function startChain(progress: Progress): Promise<{ chain: Chain; gas: Deployed }> {
   progress.say("compiling the contracts");
   await run("build", [HARDHAT, "build", "--quiet", "--build-profile", "production", "--no-tests"]);
 
@@ -43,15 +67,15 @@ export async function startChain(progress: Progress): Promise<{ chain: Chain; ga
 }
 
 /** The gas that each contract's deployment took, by name. */
-async function deploymentGas(client: PublicClient, fromBlock: number, names: Map<string, string>) {
-  const gas: Record<string, bigint> = {};
+async function deploymentGas(client: PublicClient, fromBlock: number, names: Map<string, string>): Promise<Deployed> {
+  const gas: Deployed = {};
   const head = await client.getBlockNumber();
   for (let number = BigInt(fromBlock); number <= head; number++) {
     const { transactions } = await client.getBlock({ blockNumber: number });
     for (const hash of transactions) {
       const { contractAddress, gasUsed } = await client.getTransactionReceipt({ hash });
       const name = contractAddress && names.get(contractAddress.toLowerCase());
-      if (name) gas[name] = gasUsed;
+      if (contractAddress && name) gas[name] = { address: contractAddress, used: gasUsed };
     }
   }
   return gas;

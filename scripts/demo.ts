@@ -1,0 +1,77 @@
+// `npm run demo`: the whole story on this machine, with real parts only. See README.md.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { readOptions } from "./demo/options.ts";
+import { stopAll } from "./demo/processes.ts";
+import { need, type Stage } from "./demo/stage.ts";
+import { chainStep } from "./demo/steps/chain.ts";
+import { checkStep } from "./demo/steps/check.ts";
+import { failoverStep } from "./demo/steps/failover.ts";
+import { gatewayStep } from "./demo/steps/gateway.ts";
+import { lieStep } from "./demo/steps/lie.ts";
+import { CHAT_ALIAS, modelStep } from "./demo/steps/model.ts";
+import { providersStep } from "./demo/steps/providers.ts";
+import { serviceStep } from "./demo/steps/service.ts";
+import { settlementStep } from "./demo/steps/settlement.ts";
+import { simulationStep } from "./demo/steps/simulation.ts";
+import { play, type Step } from "./demo/story.ts";
+
+const STORY: Step<Stage>[] = [
+  { name: "chain", title: "A chain of its own, and the market's contracts", run: chainStep },
+  { name: "model", title: "A language model becomes integers, and an asset", run: modelStep },
+  { name: "providers", title: "Three providers join", run: providersStep },
+  { name: "gateway", title: "A gateway opens", run: gatewayStep },
+  { name: "service", title: "An answer, streamed", run: serviceStep },
+  { name: "check", title: "A third party checks it", run: checkStep },
+  { name: "failover", title: "A provider dies in the middle of a stream", run: failoverStep },
+  { name: "lie", title: "A provider lies", run: lieStep },
+  { name: "simulation", title: "A simulation on the same machine", run: simulationStep },
+  { name: "settlement", title: "Everybody is paid", run: settlementStep },
+];
+
+const options = readOptions(process.argv.slice(2));
+const work = await mkdtemp(path.join(tmpdir(), "foldmark-demo-"));
+let isLeaving = false;
+
+async function leave(code: number): Promise<never> {
+  isLeaving = true;
+  await stopAll();
+  await rm(work, { recursive: true, force: true });
+  process.exit(code);
+}
+
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)
+  process.on(signal, () => {
+    if (isLeaving) process.exit(code); // asked twice: at once
+    console.log("\nending every process ...");
+    void leave(code);
+  });
+
+const stage: Stage = { options, work, providers: [], answers: [] };
+const ok = await play(STORY, stage, options.json);
+if (isLeaving) await new Promise(() => {}); // a signal is ending the processes
+if (!ok) await leave(1);
+if (options.once || !process.stdout.isTTY) await leave(0);
+console.log(howToTalk(stage));
+
+/** The market stays up until Ctrl-C. */
+function howToTalk(stage: Stage): string {
+  const { url, apiKey } = need(stage, "gateway");
+  const body = JSON.stringify({ model: CHAT_ALIAS, messages: [{ role: "user", content: "Hello!" }] });
+  return `
+The market stays up until Ctrl-C. Talk to it:
+
+  curl ${url}/v1/chat/completions -H 'authorization: Bearer ${apiKey}' -H 'content-type: application/json' -d '${body}'
+
+  import OpenAI from "openai";
+  const client = new OpenAI({ baseURL: "${url}/v1", apiKey: "${apiKey}" });
+  const messages = [{ role: "user", content: "Hello!" }];
+  const answer = await client.chat.completions.create({ model: "${CHAT_ALIAS}", messages });
+  console.log(answer.choices[0].message.content);
+
+  API page: ${url}/docs`;
+}
