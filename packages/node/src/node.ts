@@ -1,5 +1,5 @@
 import { createServer, type Server } from "node:http";
-import { domainOf, FoldmarkError, isSameAddress, parseAmount } from "@foldmark/protocol";
+import { codeOf, domainOf, FoldmarkError, isSameAddress, parseAmount } from "@foldmark/protocol";
 import { drain, type Logger, listen, parseListenAddress } from "@foldmark/service";
 import type { Address } from "viem";
 import { connectMarket, type Market, readDeployment, readProvider, readStake } from "./chain/market.ts";
@@ -135,7 +135,9 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   const housekeeping = setInterval(() => {
     ledger.prune(Number(view.now() - market.terms.clocksSeconds));
     if (config.money.redeem === "auto")
-      redeemer.redeemDue().catch((err) => log.warn({ err }, "vouchers could not be redeemed; it is tried again"));
+      redeemer
+        .redeemDue()
+        .catch((error) => log.warn({ code: codeOf(error) }, "vouchers could not be redeemed; it is tried again"));
   }, HOUSEKEEPING_MS);
   opened.defer(() => clearInterval(housekeeping));
 

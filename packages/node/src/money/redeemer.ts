@@ -1,11 +1,4 @@
-import {
-  assetIdFromUint,
-  type BaseUnits,
-  baseUnits,
-  type ChannelId,
-  mulDivUp,
-  toCompactSignature,
-} from "@foldmark/protocol";
+import { assetIdFromUint, type BaseUnits, baseUnits, type ChannelId, toCompactSignature } from "@foldmark/protocol";
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import type { Logger } from "@foldmark/service";
 import { type Address, type Hex, parseEventLogs } from "viem";
@@ -13,15 +6,9 @@ import { chainError, type Market } from "../chain/market.ts";
 import type { MarketView } from "../chain/marketView.ts";
 import type { Sender } from "../chain/transact.ts";
 import type { Claim, Ledger } from "../store/ledger.ts";
+import { gasOfRow, isDue, MAX_ROWS } from "./due.ts";
 import { lower } from "./lower.ts";
 
-/** Gas of one redemption of n rows, a little above what was measured: the rule needs an upper bound. */
-const GAS_BASE = 60_000n;
-const GAS_PER_ROW = 25_000n;
-/** Rows of one transaction. */
-const MAX_ROWS = 50;
-/** Redeem when a hundredth of what is owed is more than the gas. */
-const GAS_SHARE = 100n;
 /** The contract's statuses of a row, in its order. */
 const STATUSES = ["redeemed", "clipped", "stale", "over_ceiling", "bad_signature", "slack_too_large"] as const;
 
@@ -43,6 +30,7 @@ export type RedeemerDeps = {
 export class Redeemer {
   readonly #deps: RedeemerDeps;
   readonly #leaving = new Set<ChannelId>();
+  #hasReadExits = false;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(deps: RedeemerDeps) {
@@ -56,43 +44,55 @@ export class Redeemer {
 
   /** Redeems what is worth it, or about to be lost. @throws `chain.*` */
   redeemDue(): Promise<Redemption[]> {
-    return this.#exclusive(async () => {
-      const { market, ledger } = this.#deps;
-      const claims = ledger.claims();
-      if (claims.length === 0) return [];
-      const gasPrice = await market.chain.client.getGasPrice().catch((error) => {
-        throw chainError(error, "read the gas price");
-      });
-      return this.#redeem(claims, (open, batch) => open.filter((claim) => this.#isDue(claim, { gasPrice, batch })));
-    });
+    return this.#exclusive(async () => this.#redeem(await this.#due(this.#deps.ledger.claims())));
   }
 
   /** Redeems everything that is owed. @throws `chain.*` */
   redeemAll(): Promise<Redemption[]> {
-    return this.#exclusive(() => this.#redeem(this.#deps.ledger.claims(), (open) => open));
+    return this.#exclusive(() => this.#redeem(this.#deps.ledger.claims()));
   }
 
-  #isDue(
-    { channelId, amount, redeemed, owingSince }: Claim,
-    { gasPrice, batch }: { gasPrice: bigint; batch: bigint },
-  ): boolean {
-    const { view, nativePrice } = this.#deps;
-    if (this.#leaving.has(channelId)) return true;
-    if (view.now() - BigInt(owingSince) > view.terms.noticeSeconds / 2n) return true;
-    const gas = mulDivUp((GAS_BASE / batch + GAS_PER_ROW) * gasPrice, nativePrice, 10n ** 18n);
-    return amount - redeemed > gas * GAS_SHARE;
+  async #due(claims: Claim[]): Promise<Claim[]> {
+    if (claims.length === 0) return [];
+    const { market, view, nativePrice } = this.#deps;
+    await this.#readExits(claims);
+    const gasPrice = await market.chain.client.getGasPrice().catch((error) => {
+      throw chainError(error, "read the gas price");
+    });
+    const { noticeSeconds } = view.terms;
+    return [...byModel(claims).values()].flatMap((open) => {
+      const gas = gasOfRow({ rows: open.length, gasPrice, nativePrice });
+      return open.filter((claim) =>
+        isDue(claim, { gas, now: view.now(), noticeSeconds, isLeaving: this.#leaving.has(claim.channelId) }),
+      );
+    });
   }
 
-  async #redeem(claims: Claim[], choose: (open: Claim[], batch: bigint) => Claim[]): Promise<Redemption[]> {
-    const byModel = new Map<bigint, Claim[]>();
-    for (const claim of await this.#payable(claims))
-      byModel.set(claim.terms.model, [...(byModel.get(claim.terms.model) ?? []), claim]);
+  /** Exits that began while nobody watched; later ones are told by their events. */
+  async #readExits(claims: Claim[]): Promise<void> {
+    if (this.#hasReadExits) return;
+    const { chain, deployment } = this.#deps.market;
+    await Promise.all(
+      claims.map(async ({ channelId }) => {
+        const { amount } = await chain.client
+          .readContract({
+            ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
+            ...{ functionName: "exitOf", args: [channelId] },
+          })
+          .catch((error) => {
+            throw chainError(error, "read an exit");
+          });
+        if (amount > 0n) this.#leaving.add(channelId);
+      }),
+    );
+    this.#hasReadExits = true;
+  }
+
+  async #redeem(claims: Claim[]): Promise<Redemption[]> {
     const done: Redemption[] = [];
-    for (const [model, open] of byModel) {
-      const chosen = choose(open, BigInt(Math.min(open.length, MAX_ROWS)));
-      for (let at = 0; at < chosen.length; at += MAX_ROWS)
-        done.push(await this.#send(model, chosen.slice(at, at + MAX_ROWS)));
-    }
+    for (const [model, open] of byModel(await this.#payable(claims)))
+      for (let at = 0; at < open.length; at += MAX_ROWS)
+        done.push(await this.#send(model, open.slice(at, at + MAX_ROWS)));
     return done;
   }
 
@@ -160,4 +160,8 @@ export class Redeemer {
     this.#last = next.catch(() => undefined);
     return next;
   }
+}
+
+function byModel(claims: Claim[]): Map<bigint, Claim[]> {
+  return Map.groupBy(claims, ({ terms }) => terms.model);
 }

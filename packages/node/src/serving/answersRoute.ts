@@ -37,6 +37,7 @@ export function answersRoute(deps: AnswersRouteDeps): Router {
     const stream = openAnswerStream(response, deps.keepAliveMs === undefined ? {} : { keepAliveMs: deps.keepAliveMs });
     const run = start(accepted, stream, deps);
     response.once("close", () => run.lost());
+    if (response.destroyed) run.lost(); // the payer has gone while its voucher was checked
     end(stream, await run.ended);
   });
 }
