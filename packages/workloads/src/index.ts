@@ -1,6 +1,4 @@
-// Order of the folders: errors; importers, tokenizers; templates; packages; defaultModel. None imports a later one.
-
-// exact; llama, simulations; calibration; families; execution.
+// Order of the folders: errors; exact; importers, tokenizers; templates; llama, simulations; calibration; packages; families, execution; defaultModel; importing. None imports a later one.
 export { collectMaxima } from "./calibration/collect.ts";
 export { type CorpusPart, corpusTokens, mixedCorpus, parseCorpus } from "./calibration/corpus.ts";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./calibration/evaluate.ts";

@@ -1,6 +1,7 @@
 import type { LayerMaxima, LlamaMaxima } from "../llama/maxima.ts";
 import type { LlamaShape, LlamaSource } from "../llama/source.ts";
-import { type ActivationName, runFloat } from "./floatModel.ts";
+import type { ActivationName } from "./floatLayer.ts";
+import { runFloat } from "./floatModel.ts";
 
 /** Runs the float model over sequences of tokens and keeps the largest magnitude of every channel. */
 export async function collectMaxima(
