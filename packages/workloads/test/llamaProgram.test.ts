@@ -1,4 +1,4 @@
-import { type Engine, examineProgram, openReference, openWasm } from "@foldmark/machine";
+import { type Engine, examineProgram, openReference, openWasm, type Session } from "@foldmark/machine";
 import { describe, expect, it } from "vitest";
 import { spotCheck } from "../src/execution/spotCheck.ts";
 import { families } from "../src/families/index.ts";
@@ -105,6 +105,40 @@ describe("the integers of a tiny Llama", () => {
     expect(everything(wasm, tiny.configuration, 3)).toEqual(prefill);
     expect(everything(reference, tiny.configuration, tokens.length)).toEqual(prefill);
     wasm.close();
+  });
+});
+
+describe("a batch", () => {
+  it("gives every session what it gets alone", async () => {
+    const tiny = await converted(randomLlama({}, { sharpness: 2 }));
+    const engine = await tiny.open(openWasm);
+    const { logits } = llamaProgram(tiny.configuration);
+    const want = [{ stage: logits.stage, fold: logits.fold, steps: "all" as const }];
+    const request = [new Uint8Array(4 * 32), new Uint8Array(64)];
+    const reads = [
+      [[7, 33, 12], [5]],
+      [[1], [2, 3]],
+      [
+        [9, 9, 9, 9],
+        [60, 61],
+      ],
+    ];
+    const move = (session: Session, tokens: number[]) => ({
+      session,
+      steps: tokens.length,
+      claimed: [tokenBytes(tokens)],
+      want,
+    });
+    const alone = reads.map((turns) => {
+      const session = engine.open({ request });
+      return turns.map((tokens) => engine.advance([move(session, tokens)])[0]);
+    });
+    const sessions = reads.map(() => engine.open({ request }));
+    for (const turn of [0, 1]) {
+      const together = engine.advance(reads.map((turns, i) => move(sessions[i] as Session, turns[turn] as number[])));
+      expect(together).toEqual(alone.map((turns) => turns[turn]));
+    }
+    engine.close();
   });
 });
 
