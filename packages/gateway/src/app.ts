@@ -33,6 +33,8 @@ export type AppDeps = {
   metrics: Metrics;
   isDraining: () => boolean;
   chainReadAt: () => number;
+  /** Vouchers whose end is not known. */
+  unsettled: () => number;
 };
 
 /** Assembles the service; it listens to nothing yet. */
@@ -46,7 +48,7 @@ export function createApp(options: AppOptions, deps: AppDeps): Express {
   app.set("trust proxy", options.trustProxy);
   app.use(requestContext(), accessLog({ log, metrics, now }));
   app.use(helmet(), cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
-  app.use(healthRoute({ ...deps, market, now }), metricsRoute({ metrics, market }));
+  app.use(healthRoute({ ...deps, market, now }), metricsRoute({ ...deps, market }));
   app.use(
     rateLimit({
       requestsPerMinute: options.requestsPerMinutePerAddress,

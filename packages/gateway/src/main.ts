@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 import path from "node:path";
-import { describe, EXIT, errorRow, FoldmarkError } from "@foldmark/protocol";
+import { codeOf, describe, EXIT, errorRow, FoldmarkError } from "@foldmark/protocol";
 import { createLogger, fromText, leavesOf, loadConfig } from "@foldmark/service";
 import { Command } from "commander";
 import { createKey, listKeys, revokeKey } from "./commands/keys.ts";
 import { gatewayConfig, storeConfig } from "./config.ts";
+import { askRunning, type ControlRequest } from "./control/client.ts";
 import { openKeystore, readPasswordFile } from "./keystore.ts";
 import { openFolder, startGateway } from "./start.ts";
 import { type Database, openStore } from "./store/open.ts";
@@ -47,14 +48,20 @@ const keys = program.command("keys").description("API keys of callers.");
 withSettings(keys.command("create").description("Make a key; it is shown once."), STORE_SETTINGS)
   .requiredOption("--name <name>", "whose key it is")
   .requiredOption("--budget <amount>", "what it may spend, in whole tokens, such as 2.50")
-  .action((flags: Flags) =>
-    onStore(flags, (db) => createKey(db, { name: flags.name ?? "", budget: flags.budget ?? "" }, Date.now())),
+  .action(({ name = "", budget = "", ...flags }: Flags) =>
+    onStore(flags, {
+      here: (db) => createKey(db, { name, budget }, Date.now()),
+      there: { method: "POST", path: "/keys", body: { name, budget } },
+    }),
   );
 withSettings(keys.command("list").description("List the keys with what they have spent."), STORE_SETTINGS).action(
-  (flags: Flags) => onStore(flags, listKeys),
+  (flags: Flags) => onStore(flags, { here: listKeys, there: { method: "GET", path: "/keys" } }),
 );
 withSettings(keys.command("revoke <id>").description("End a key."), STORE_SETTINGS).action((id: string, flags: Flags) =>
-  onStore(flags, (db) => revokeKey(db, id, Date.now())),
+  onStore(flags, {
+    here: (db) => revokeKey(db, id, Date.now()),
+    there: { method: "POST", path: `/keys/${encodeURIComponent(id)}/revoke` },
+  }),
 );
 
 program.parseAsync().catch(fail);
@@ -79,15 +86,28 @@ function sourcesOf({ config, ...flags }: Flags) {
   };
 }
 
-async function onStore(flags: Flags, work: (db: Database) => Promise<unknown>): Promise<void> {
+/** Does a command of the `keys` group on the store, or lets the gateway do it that has the embedded one open. */
+async function onStore(
+  flags: Flags,
+  { here, there }: { here: (db: Database) => Promise<unknown>; there: ControlRequest },
+): Promise<void> {
   const { data, databaseUrl } = await loadConfig(storeConfig, sourcesOf(flags));
-  await using lock = await openFolder(data);
-  const db = await openStore(databaseUrl ? { url: databaseUrl } : { folder: path.join(data, "db") });
+  if (databaseUrl) return print(await withStore({ url: databaseUrl }, here));
   try {
-    print(await work(db));
+    await using _lock = await openFolder(data);
+    print(await withStore({ folder: path.join(data, "db") }, here));
+  } catch (error) {
+    if (codeOf(error) !== "store.locked") throw error;
+    print(await askRunning(data, there));
+  }
+}
+
+async function withStore(where: Parameters<typeof openStore>[0], work: (db: Database) => Promise<unknown>) {
+  const db = await openStore(where);
+  try {
+    return await work(db);
   } finally {
     await db.destroy();
-    await lock.release();
   }
 }
 

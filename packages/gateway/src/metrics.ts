@@ -41,6 +41,11 @@ export function openMetrics() {
     registers,
   });
   const head = new Gauge({ name: "foldmark_gateway_head_block", help: "Last indexed block.", registers });
+  const unsettled = new Gauge({
+    name: "foldmark_gateway_unsettled_vouchers",
+    help: "Vouchers that were sent and whose end is not known yet.",
+    registers,
+  });
   const running = new Gauge({ name: "foldmark_gateway_running", help: "Requests being answered.", registers });
 
   const providers = new Set<string>();
@@ -50,6 +55,7 @@ export function openMetrics() {
     firstTokenSeconds,
     tokens,
     head,
+    unsettled,
     running,
     /** Mirrors the counts of the transparency report. */
     onCount(name: CounterName, label: string, amount: bigint): void {

@@ -18,6 +18,7 @@ import {
 } from "@foldmark/service";
 import { createApp } from "./app.ts";
 import type { GatewayConfig } from "./config.ts";
+import { openControl } from "./control/server.ts";
 import type { GatewayKey } from "./keystore.ts";
 import { openMarket } from "./market/openMarket.ts";
 import { openMetrics } from "./metrics.ts";
@@ -159,7 +160,9 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
     metrics,
     isDraining: () => isDraining,
     chainReadAt: () => chainReadAt,
+    unsettled: () => settlement.open,
   });
+  if (!config.databaseUrl) undo.use(await openControl(config.data, { db, now }));
   const server = createServer(app);
   const { url } = await listen(server, address);
   const running = undo.move();

@@ -139,8 +139,9 @@ export class Payer {
     const { highest } = state;
     if (state.channelId !== channelId || !highest) return false;
     const voucher = { channelId, maxClaimableAmount: highest.maxClaimableAmount };
-    const by = await recoverVoucherSigner(this.#options.domain, { voucher, signature: highest.signature });
-    if (!isSameAddress(by, signer.address))
+    const signed = { voucher, signature: highest.signature };
+    const by = await recoverVoucherSigner(this.#options.domain, signed).catch(() => undefined);
+    if (!by || !isSameAddress(by, signer.address))
       throw new FoldmarkError("voucher.wrong_signer", "The provider shows a voucher that this gateway never signed.", {
         details: { channelId, by },
       });

@@ -61,7 +61,7 @@ async function openExchange(
   { request, response, deps: { gateway } }: { request: Request; response: Response; deps: Deps },
 ): Promise<Exchange> {
   const arrivedAt = gateway.now();
-  const cap = parsePriceCap(request.get(PRICE_CAP_HEADER));
+  const cap = parsePriceCap(request.get(PRICE_CAP_HEADER), { kind: "chat" });
   const named = findModel(body.model, "chat", gateway);
   const prepared = await prepareChat(body, named.model);
   const id = `chatcmpl-${requestIdOf(response).slice("req_".length)}`;

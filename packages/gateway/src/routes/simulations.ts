@@ -17,7 +17,7 @@ export function simulationsRoute({ gateway }: { gateway: GatewayDeps }): Router 
   router.post("/v1/simulations", async (request, response) => {
     const created = Math.floor(gateway.now() / 1000);
     const body = parseRequest(simulationRequest, jsonOf(request));
-    const cap = parsePriceCap(request.get(PRICE_CAP_HEADER));
+    const cap = parsePriceCap(request.get(PRICE_CAP_HEADER), { kind: "simulation" });
     const named = findModel(body.model, "simulation", gateway);
     const { parameters, paths } = body;
     const seed = typeof body.seed === "number" ? BigInt(body.seed) : randomSeed();

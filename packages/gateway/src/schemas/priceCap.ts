@@ -5,18 +5,24 @@ export const PRICE_CAP_HEADER = "x-foldmark-max-price";
 const PRICES = ["in", "out", "unit"] as const;
 
 /**
- * The most that a caller pays, in base units for 10^6 tokens (or steps): one number for every price, or `in=100, out=400`,
- * where a price that is not named is not capped.
+ * The most that a caller pays, in base units for 10^6 tokens (or steps): one number for every
+ * price of the service, or `in=100, out=400`,
+ * where a
+ * price that is not named is not capped.
  * @throws `request.invalid`
  */
-export function parsePriceCap(header: string | undefined): PriceCap | undefined {
+export function parsePriceCap(
+  header: string | undefined,
+  { kind }: { kind: "chat" | "simulation" },
+): PriceCap | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
+  const none = baseUnits(MAX_BASE_UNITS);
+  const cap = { in: none, out: none, unit: none };
   if (decimalString.safeParse(text).success) {
     const price = amount(text);
-    return { in: price, out: price, unit: price };
+    return kind === "chat" ? { ...cap, in: price, out: price } : { ...cap, unit: price };
   }
-  const cap = { in: baseUnits(MAX_BASE_UNITS), out: baseUnits(MAX_BASE_UNITS), unit: baseUnits(MAX_BASE_UNITS) };
   for (const part of text.split(",")) {
     const [name, value, ...more] = part.split("=").map((word) => word.trim());
     const price = PRICES.find((known) => known === name);

@@ -1,5 +1,6 @@
 import {
   type BaseUnits,
+  codeOf,
   type Hash,
   type PriceCap,
   type Prices,
@@ -58,10 +59,10 @@ export async function billed<Result>(
   // a caller that leaves does not end the work: its answer is still cut, settled and written down, at a stop too
   const { promise: done, resolve } = Promise.withResolvers<void>();
   deps.inBackground(() => done);
-  const reserved = highestMaximum(route, maximumAt);
+  const setAside = (amount: BaseUnits) => reserve(deps.db, { requestId, keyId, gateway: deps.instance, amount });
   let cost = ZERO;
   try {
-    await reserve(deps.db, { requestId, keyId, gateway: deps.instance, amount: reserved });
+    await setAside(highestMaximum(route, maximumAt));
     const { result, inputs } = await work({ route, reroute });
     if (!inputs) return { result, billed: undefined };
     const receipt = await issueReceipt({ ...inputs, ...named, bodyHash }, deps);
@@ -78,10 +79,18 @@ export async function billed<Result>(
     await settle(deps.db, { requestId, cost }).finally(resolve);
   }
 
-  /** With the chain's newest prices, as long as what was set aside covers them. */
+  /** By the chain's newest prices, if the caller's budget covers them too. */
   async function reroute(): Promise<Route | undefined> {
     await deps.market.refresh();
-    const again = await routeRequest(request, deps.market);
-    return highestMaximum(again, maximumAt) <= reserved ? again : undefined;
+    try {
+      const again = await routeRequest(request, deps.market);
+      await setAside(highestMaximum(again, maximumAt));
+      return again;
+    } catch (error) {
+      if (!NOT_AT_THESE_PRICES.has(codeOf(error))) throw error;
+      return undefined;
+    }
   }
 }
+
+const NOT_AT_THESE_PRICES = new Set(["budget.exhausted", "price.above_cap", "provider.none"]);

@@ -52,6 +52,11 @@ export class Settlement {
     this.#add(payment, { evidence, known });
   }
 
+  /** Vouchers whose end is not known. */
+  get open(): number {
+    return this.#pending.size;
+  }
+
   /** Asks for everything that is due. */
   async run(): Promise<void> {
     const { now, log } = this.#deps;

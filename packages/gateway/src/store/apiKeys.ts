@@ -84,7 +84,7 @@ export async function findCaller(db: Database, key: string): Promise<Caller | un
 export type Reservation = { requestId: string; keyId: string; gateway: string; amount: BaseUnits };
 
 /**
- * Sets aside the most that a request can cost.
+ * Sets aside the most that a request can cost; a second time for the same request it is the new amount that counts.
  * @throws `budget.exhausted` where budget - spent - reserved is less; nothing is changed then
  */
 export async function reserve(db: Database, reservation: Reservation): Promise<void> {
@@ -101,6 +101,7 @@ export async function reserve(db: Database, reservation: Reservation): Promise<v
       .selectFrom("reservations")
       .select(sql<bigint>`coalesce(sum(amount), 0)`.as("sum"))
       .where("key_id", "=", keyId)
+      .where("request_id", "!=", requestId)
       .executeTakeFirstOrThrow();
     const left = key.budget - key.spent - sum;
     if (left < amount)
@@ -112,7 +113,11 @@ export async function reserve(db: Database, reservation: Reservation): Promise<v
           hint: "Lower max_completion_tokens, or use a key with a larger budget.",
         },
       );
-    await trx.insertInto("reservations").values({ request_id: requestId, key_id: keyId, gateway, amount }).execute();
+    await trx
+      .insertInto("reservations")
+      .values({ request_id: requestId, key_id: keyId, gateway, amount })
+      .onConflict((conflict) => conflict.column("request_id").doUpdateSet({ amount }))
+      .execute();
   });
 }
 

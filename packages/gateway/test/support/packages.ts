@@ -38,8 +38,7 @@ export async function writeMonteCarlo(folder: string) {
     family: { name: "monte-carlo", configuration: DEFAULT_MONTE_CARLO },
     built,
     constants: (index) => {
-      const { buffer, byteOffset, byteLength } = constants[index] as Int32Array;
-      return new Uint8Array(buffer, byteOffset, byteLength);
+      return constants[index] as Uint8Array;
     },
     report: { note: "known constants" },
   });

@@ -6,8 +6,10 @@ import {
   answerRequestCodec,
   type BaseUnits,
   baseUnits,
+  type ChannelId,
   channelStateCodec,
   chargeAnswer,
+  closeReserved,
   type Domain,
   decodePaymentHeader,
   openPayeeLedger,
@@ -56,11 +58,12 @@ export type Behaviour = {
   errorAfter?: number;
   /** Waits for the test before each token. */
   gate?: () => Promise<void>;
-  /** Charges were lost: knows a higher ceiling than the payer's records. */
-  knows?: { maxClaimableAmount: BaseUnits; signature: Hex; charged: BaseUnits };
+  /** Knows a higher ceiling than the payer's records, and what it has charged. */
+  knows?: (channelId: ChannelId) => Promise<{ maxClaimableAmount: BaseUnits; signature: Hex; charged: BaseUnits }>;
 };
 
 type Run = {
+  behaviour: Behaviour;
   payment: Payment;
   sent: number[];
   limit: number;
@@ -86,9 +89,10 @@ export async function scriptedProvider(of: {
   answer: () => number[];
   /** Claimed tensor of every simulation. */
   claimed: Uint8Array;
+  /** How the next request is treated, whichever provider it comes to. */
+  nextBehaviour: () => Behaviour;
 }) {
   const { account, domain, packages } = of;
-  let behaviour: Behaviour = {};
   let prices: Prices = { in: baseUnits(0n), out: baseUnits(0n), unit: baseUnits(0n) };
   const ledgers = new Map<string, ReturnType<typeof openPayeeLedger>>();
   const highest = new Map<string, { maxClaimableAmount: BaseUnits; signature: Hex }>();
@@ -122,7 +126,7 @@ export async function scriptedProvider(of: {
         return json(response, 400, { error: { code: "cut.out_of_range", message: "out of range" } });
       run.cut = tokens;
       if (tokens === 0) {
-        ledgers.set(channelId, { ...ledgerOf(channelId), reserved: [] });
+        release(channelId, ceiling);
         run.done = JSON.stringify({ status: "none", charged: String(ledgerOf(channelId).charged) });
       } else run.done = await sign(run, { tokens: run.sent.slice(0, tokens), request: withLimit(run.request, tokens) });
       return text(response, 200, run.done);
@@ -138,6 +142,7 @@ export async function scriptedProvider(of: {
     { payment, key }: { payment: Payment; key: string },
   ): Promise<void> {
     const body = z.decode(answerRequestCodec, (await bodyOf(request)) as z.input<typeof answerRequestCodec>);
+    const behaviour = of.nextBehaviour();
     const { refuse } = behaviour;
     if (refuse)
       return json(response, refuse.status, {
@@ -160,11 +165,9 @@ export async function scriptedProvider(of: {
       : priceOfWork({ units: steps, priceUnit: prices.unit });
     asked.push({ hint: body.hint ?? [], request: body.request, ceiling, maximum });
     if (behaviour.knows) {
-      const { charged, ...last } = behaviour.knows;
+      const { charged, ...last } = await behaviour.knows(channelId);
       ledgers.set(channelId, { charged, highestCeiling: last.maxClaimableAmount, reserved: [] });
       highest.set(channelId, last);
-      behaviour = { ...behaviour };
-      delete behaviour.knows;
     }
     const verdict = takeVoucher(ledgerOf(channelId), voucher, {
       channel,
@@ -192,17 +195,18 @@ export async function scriptedProvider(of: {
     ledgers.set(channelId, verdict.ledger);
     highest.set(channelId, { maxClaimableAmount: ceiling, signature });
     const prompt = isChat ? tokensOf(body.request[0] as Uint8Array).slice(0, promptLength) : [];
-    const run: Run = { payment, sent: [], limit, prompt, request: body.request };
+    const run: Run = { behaviour, payment, sent: [], limit, prompt, request: body.request };
     runs.set(key, run);
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.flushHeaders();
     const hangUp = async () => {
       // as the protocol says: what was sent is what is signed
-      if (!run.done)
-        run.done =
-          run.sent.length === 0
-            ? JSON.stringify({ status: "none", charged: String(ledgerOf(channelId).charged) })
-            : await sign(run, { tokens: run.sent, request: withLimit(run.request, run.sent.length) });
+      if (run.done) return;
+      if (run.sent.length === 0) release(channelId, ceiling);
+      run.done =
+        run.sent.length === 0
+          ? JSON.stringify({ status: "none", charged: String(ledgerOf(channelId).charged) })
+          : await sign(run, { tokens: run.sent, request: withLimit(run.request, run.sent.length) });
     };
     response.on("close", () => void hangUp());
     if (behaviour.garbage !== undefined) return void response.end(behaviour.garbage);
@@ -225,6 +229,7 @@ export async function scriptedProvider(of: {
   }
 
   async function stream(response: ServerResponse, run: Run, hint: number[]): Promise<void> {
+    const { behaviour } = run;
     const truth = of
       .answer()
       .slice(0, run.limit)
@@ -247,7 +252,7 @@ export async function scriptedProvider(of: {
       if (response.destroyed || run.cut !== undefined) return;
       const token = truth[run.sent.length] ?? 0;
       run.sent.push(token);
-      response.write(event("tokens", JSON.stringify({ tokens: [token] })));
+      await new Promise((written) => response.write(event("tokens", JSON.stringify({ tokens: [token] })), written));
     }
     if (behaviour.endless) {
       const more = setInterval(() => response.write(event("tokens", JSON.stringify({ tokens: [5] }))), 2);
@@ -264,6 +269,7 @@ export async function scriptedProvider(of: {
     run: Run,
     what: { tokens: number[]; request: Uint8Array[]; T?: number; claimed?: Uint8Array; opened?: ModelPackage },
   ): Promise<string> {
+    const { behaviour } = run;
     const opened = what.opened ?? packages.chat;
     const { voucher } = run.payment.payload;
     const tokens = behaviour.signsOther ? [...what.tokens.slice(0, -1), 7] : what.tokens;
@@ -303,6 +309,8 @@ export async function scriptedProvider(of: {
     return JSON.stringify(z.encode(paymentEventCodec, payment));
   }
 
+  const release = (channelId: string, ceiling: BaseUnits) =>
+    void ledgers.set(channelId, closeReserved(ledgerOf(channelId), ceiling));
   const ledgerOf = (channelId: string) => ledgers.get(channelId) ?? openPayeeLedger();
 
   return {
@@ -310,9 +318,8 @@ export async function scriptedProvider(of: {
     address: account.address,
     asked,
     cuts,
-    /** Behaves by the protocol again, at these prices, and forgets what it was asked. */
-    reset(next: Behaviour = {}): void {
-      behaviour = next;
+    /** Forgets what it was asked. */
+    reset(): void {
       asked.length = 0;
       cuts.length = 0;
     },

@@ -5,10 +5,10 @@ import { baseUnits, domainOf } from "@foldmark/protocol";
 import { createLogger, readMarketTerms } from "@foldmark/service";
 import { bytesToHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { createApiKey, gatewayConfig, openStore, startGateway } from "../../src/index.ts";
+import { askRunning, createApiKey, gatewayConfig, openStore, startGateway } from "../../src/index.ts";
 import { accountAt, connectLocal, deployMarket, marketActor, startAnvil } from "./chain.ts";
 import { writeMonteCarlo, writeTinyChat } from "./packages.ts";
-import { type ScriptedProvider, scriptedProvider } from "./scriptedProvider.ts";
+import { type Behaviour, type ScriptedProvider, scriptedProvider } from "./scriptedProvider.ts";
 
 export const PRICES = { priceIn: 100_000n, priceOut: 400_000n, priceUnit: 2_000_000n };
 const GATEWAY = 9;
@@ -32,8 +32,9 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
 
   const tokenizer = chat.tokenizer();
   let answer = [...tokenizer.encode("the quick brown fox jumps over the lazy dog"), 2];
-  let chainAhead = 0n;
-  const now = () => BigInt(Math.floor(Date.now() / 1000)) + chainAhead;
+  let aheadMs = 0;
+  const clock = () => Date.now() + aheadMs;
+  let script: Behaviour[] = [];
   const claimed = new Uint8Array(16);
   new DataView(claimed.buffer).setBigInt64(0, 104_500n, true);
   new DataView(claimed.buffer).setBigInt64(8, 150n, true);
@@ -45,7 +46,8 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
       account: actor.account,
       domain: domainOf(deployment),
       windowSeconds: terms.windowSeconds,
-      now,
+      now: () => BigInt(Math.floor(clock() / 1000)),
+      nextBehaviour: () => script.shift() ?? {},
       packages: { chat, simulation },
       answer: () => answer,
       claimed,
@@ -94,8 +96,7 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
   await store.destroy();
   const secret = accountAt(GATEWAY).getHdKey().privateKey ?? new Uint8Array();
   const account = privateKeyToAccount(bytesToHex(secret));
-  let clock = () => Date.now();
-  const gateway = await startGateway(config, { log, key: { account, secret }, now: () => clock() });
+  const gateway = await startGateway(config, { log, key: { account, secret }, now: clock });
   undo.defer(() => gateway.stop());
   const running = undo.move();
   return {
@@ -110,18 +111,30 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
     actors,
     providers,
     gateway,
+    account,
     keys,
     log: lines,
     setAnswer(text: string, { stops = true } = {}) {
       answer = [...tokenizer.encode(text), ...(stops ? [2] : [])];
       return answer;
     },
-    setClock(next: () => number) {
-      clock = next;
+    /** How the next requests to providers are treated, in the order in which they come; those behind are served well. */
+    script(...behaviours: Behaviour[]) {
+      script = behaviours;
     },
-    setChainAhead(seconds: bigint) {
-      chainAhead = seconds;
+    /** Honest providers that nobody has asked, and a gateway that has forgotten who failed. */
+    reset() {
+      script = [];
+      aheadMs += 2 * 3_600_000;
+      for (const provider of providers) provider.reset();
     },
+    /** As `foldmark-gateway keys list` prints them. */
+    keyList: async () =>
+      (await askRunning(config.data, { method: "GET", path: "/keys" })) as {
+        keys: { id: string; name: string; spent: string; reserved: string; budget: string; revoked: boolean }[];
+      },
+    asked: () => providers.flatMap(({ asked }) => asked),
+    cuts: () => providers.flatMap(({ cuts }) => cuts),
     byAddress: (address: string) => {
       const provider = providers.find((candidate) => candidate.address === address);
       if (!provider) throw new Error(`no provider ${address}`);
