@@ -2,9 +2,10 @@ import { br_if, type Func, func, i32, if_, importMemory, local, loop, Module } f
 import { type WasmExports, type WasmMemory, webAssembly } from "./webassembly.ts";
 
 /**
- * The one door to wasmati. Two of its habits matter here: `i32.gt_s` and `i64.gt_s` of 0.2.4 encode the unsigned
- * comparison, so signed "greater" is always written as `lt_s` with its operands swapped; and locals are declared before
- * a body is written, so `defineFunction` writes each body twice, first to count them.
+ * The one door to wasmati. Three habits of 0.2.4 matter here: `i32.gt_s` and `i64.gt_s` encode the unsigned comparison, so
+ * signed "greater" is always written as `lt_s` with its operands swapped; `v128.const` takes no negative numbers, which are
+ * splat instead; and locals are declared before a body is written, so `defineFunction` writes each body twice, first to
+ * count them.
  */
 export {
   block,

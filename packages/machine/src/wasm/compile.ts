@@ -8,10 +8,10 @@ import { paddedColumns } from "./dotKernels.ts";
 import { compileFold, frameBytes, slotOffset } from "./foldFunction.ts";
 import type { Folds } from "./folds.ts";
 import type { Slot } from "./graph.ts";
+import { loopFormOf } from "./loopForm.ts";
 import { type Lowered, type LoweringOptions, lowerFold, type OperandFacts } from "./lower.ts";
 import type { Arena } from "./memory.ts";
 import { magnitude, ofType, type Range, range } from "./ranges.ts";
-import { runDotOf } from "./runDot.ts";
 import { type FoldCode, operandOf, shapeKey } from "./sites.ts";
 
 /** A slot that is written for every step: what it holds, and where in the frame (in 32-bit words). */
@@ -183,9 +183,11 @@ function commonOptions(group: Draft[]): LoweringOptions {
 }
 
 function kernelName({ code, dot }: Draft, lowered: Lowered, checked: boolean): string {
+  const { runDot, vector } = loopFormOf(code, lowered, checked);
   if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
-  if (!checked && runDotOf(code, lowered) !== undefined) return "dot of runs";
+  if (runDot !== undefined) return "dot of runs";
   const { rows, cols } = lowered;
   if (rows.max === 1 && cols.max === 1 && lowered.axis === undefined) return "scalar";
-  return code.decl.combine === "none" ? "loop" : `loop, ${code.decl.combine}`;
+  const combine = code.decl.combine === "none" ? "" : `, ${code.decl.combine}`;
+  return `${vector === undefined ? "loop" : "vector"}${combine}`;
 }

@@ -6,20 +6,26 @@ import {
   call,
   defineFunction,
   i32,
+  i32x4,
   i64,
+  i64x2,
   if_,
   type Local,
   type Locals,
   local,
   loop,
+  loopWhileBelow,
   select,
+  v128,
 } from "./asm.ts";
 import type { Node } from "./graph.ts";
 import { type Branch, lazyBranches, reach } from "./laziness.ts";
+import { type LoopForm, loopFormOf, type VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
 import { I64, ofType, within } from "./ranges.ts";
-import { emitRunDot, runDotOf } from "./runDot.ts";
+import { emitRunDot } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
+import { VECTOR_LANES, VectorEmitter } from "./vectors.ts";
 
 /** Bytes of one slot of a frame. Slot 0 of every frame is set to 1 by a load of a step that was not computed. */
 export const SLOT_BYTES = 8;
@@ -45,17 +51,20 @@ class FoldEmitter {
   readonly #ownerOf: Map<Node, Branch>;
   readonly #needed: Node[];
   readonly #counters: { r: Local<"i32">; c: Local<"i32">; k: Local<"i32"> };
-  readonly #runDot: ReturnType<typeof runDotOf>;
+  readonly #form: LoopForm;
 
   constructor(code: FoldCode, lowered: Lowered, frame: Local<"i32">, locals: Locals, checked: boolean) {
     this.#code = code;
     this.#lowered = lowered;
     this.#frame = frame;
     this.#locals = locals;
-    this.#runDot = checked ? undefined : runDotOf(code, lowered);
-    const { term, element, outAddress } = lowered;
-    const terms = this.#runDot === undefined ? [term] : [this.#runDot.left.run, this.#runDot.right.run];
-    const roots = [...terms, element, outAddress].filter((node) => node !== undefined);
+    this.#form = loopFormOf(code, lowered, checked);
+    const { term, element, outAddress, outRowAddress } = lowered;
+    const { runDot, vector } = this.#form;
+    const terms = runDot === undefined ? [term] : [runDot.left, runDot.right];
+    const roots = [...terms, element, outAddress, outRowAddress, ...(vector?.outside ?? [])].filter(
+      (node) => node !== undefined,
+    );
     const { branches, ownerOf } = lazyBranches(roots, checked);
     this.#branches = branches;
     this.#ownerOf = ownerOf;
@@ -69,7 +78,9 @@ class FoldEmitter {
     this.#level(0);
     this.#loop("r", end.r, () => {
       this.#level(1);
-      this.#loop("c", end.c, () => {
+      local.set(this.#counters.c, i32.const(0));
+      if (this.#form.vector?.loop.variable === "c") this.#vectorColumns(end.c);
+      loopWhileBelow(this.#counters.c, end.c, 1, () => {
         this.#level(2);
         this.#element();
       });
@@ -86,11 +97,41 @@ class FoldEmitter {
     if (element !== undefined) this.#store(element);
   }
 
+  /** Four columns a turn; the counter is left where whole turns end. */
+  #vectorColumns(end: Local<"i32">): void {
+    const { element, outRowAddress } = this.#lowered;
+    const { type } = this.#code.decl;
+    const address = () => {
+      this.#get(outRowAddress as Node);
+      i32.mul(this.#counters.c, BYTES[type]);
+      i32.add();
+    };
+    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address));
+  }
+
+  /** Runs whole turns of the loop that has a vector form. */
+  #vectorTurns(end: Local<"i32">, turn: (vectors: VectorEmitter) => void): void {
+    const { loop: over, inside, outside } = this.#form.vector as VectorForm;
+    const counter = this.#counters[over.variable];
+    const scalar = (node: Node) => this.#get(node);
+    const vectors = new VectorEmitter({ locals: this.#locals, loop: over, counter, scalar });
+    const whole = this.#locals.i32();
+    local.set(whole, i32.and(end, -VECTOR_LANES));
+    for (const node of outside) vectors.spread(node);
+    loopWhileBelow(counter, whole, VECTOR_LANES, () => {
+      for (const node of inside) vectors.compute(node);
+      turn(vectors);
+    });
+  }
+
   #sum(term: Node, end: Local<"i32">): void {
     const sum = this.#locals.i64();
-    if (this.#runDot === undefined) {
+    const { runDot, vector } = this.#form;
+    if (runDot === undefined) {
       local.set(sum, i64.const(0n));
-      this.#loop("k", end, () => {
+      local.set(this.#counters.k, i32.const(0));
+      if (vector !== undefined) this.#vectorSum(term, end, sum);
+      loopWhileBelow(this.#counters.k, end, 1, () => {
         this.#level(3);
         local.get(sum);
         this.#get(term);
@@ -98,20 +139,41 @@ class FoldEmitter {
         local.set(sum);
       });
     } else {
-      const { left, right } = this.#runDot;
-      const address = (node: Node) => this.#computed.get(node.run as Node) as Local<"i32">;
-      emitRunDot(this.#locals, this.#runDot.form, { left: address(left), right: address(right), count: end, sum });
+      const address = (node: Node) => this.#computed.get(node) as Local<"i32">;
+      emitRunDot(this.#locals, runDot.form, {
+        left: address(runDot.left),
+        right: address(runDot.right),
+        count: end,
+        sum,
+      });
     }
     const acc = this.#needed.find(({ op }) => op === "acc");
     if (acc !== undefined) this.#computed.set(acc, sum);
     for (const node of this.#needed) if (node.late && !this.#ownerOf.has(node)) this.#compute(node);
   }
 
+  #vectorSum(term: Node, end: Local<"i32">, sum: Local<"i64">): void {
+    const sums = { low: this.#locals.v128(), high: this.#locals.v128() };
+    for (const half of [sums.low, sums.high]) {
+      v128.const("i64x2", [0n, 0n]);
+      local.set(half);
+    }
+    this.#vectorTurns(end, (vectors) => vectors.addTo(term, sums));
+    i64x2.add(sums.low, sums.high);
+    local.set(sums.low);
+    i64x2.extract_lane(0, sums.low);
+    i64x2.extract_lane(1, sums.low);
+    i64.add();
+    local.set(sum);
+  }
+
   #argmax(term: Node, end: Local<"i32">): void {
     const [best, at, value] = [this.#locals.i64(), this.#locals.i32(), this.#locals.i64()];
     local.set(best, i64.const(I64.lo));
     local.set(at, i32.const(0));
-    this.#loop("k", end, () => {
+    local.set(this.#counters.k, i32.const(0));
+    if (this.#form.vector !== undefined) this.#vectorArgmax(term, end, { best, at });
+    loopWhileBelow(this.#counters.k, end, 1, () => {
       this.#level(3);
       this.#get(term);
       local.set(value);
@@ -124,6 +186,52 @@ class FoldEmitter {
     this.#get(this.#lowered.outAddress);
     local.get(at);
     i32.store({ align: 1 });
+  }
+
+  /** Each lane keeps its greatest value and where it stood first; of equal lanes the lowest index wins. */
+  #vectorArgmax(term: Node, end: Local<"i32">, { best, at }: { best: Local<"i64">; at: Local<"i32"> }): void {
+    const [values, indices, mask, current] = [
+      this.#locals.v128(),
+      this.#locals.v128(),
+      this.#locals.v128(),
+      this.#locals.v128(),
+    ];
+    i32.const(Number(ofType.i32.lo));
+    i32x4.splat();
+    local.set(values);
+    v128.const("i32x4", [0, 1, 2, 3]);
+    local.set(indices);
+    this.#vectorTurns(end, (vectors) => {
+      vectors.push32(term);
+      local.set(current);
+      i32x4.gt_s(current, values);
+      local.set(mask);
+      i32x4.splat(this.#counters.k);
+      v128.const("i32x4", [0, 1, 2, 3]);
+      i32x4.add();
+      local.get(indices);
+      local.get(mask);
+      v128.bitselect();
+      local.set(indices);
+      local.set(values, i32x4.max_s(current, values));
+    });
+    const [value, index] = [this.#locals.i64(), this.#locals.i32()];
+    // nothing was compared where the axis is shorter than a vector: the least value and index 0 then stand
+    for (const lane of [0, 1, 2, 3] as const) {
+      i32x4.extract_lane(lane, values);
+      i64.extend_i32_s();
+      local.set(value);
+      local.set(index, i32x4.extract_lane(lane, indices));
+      i64.lt_s(best, value);
+      i64.eq(best, value);
+      i32.lt_u(index, at);
+      i32.and();
+      i32.or();
+      if_(null, () => {
+        local.set(best, value);
+        local.set(at, index);
+      });
+    }
   }
 
   #store(element: Node): void {
@@ -170,7 +278,7 @@ class FoldEmitter {
   }
 
   /** Every extent is at least 1, so the condition stands at the end. */
-  #loop(name: "r" | "c" | "k", end: Local<"i32">, body: () => void): void {
+  #loop(name: "r", end: Local<"i32">, body: () => void): void {
     const counter = this.#counters[name];
     local.set(counter, i32.const(0));
     loop(null, (again) => {

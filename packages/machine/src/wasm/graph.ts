@@ -35,9 +35,14 @@ export type Node = Body & {
   readonly range: Range;
   /** The value is below this size, whatever t and T are; `range` has its bounds in numbers. */
   readonly below?: Size | undefined;
-  /** For a load whose address grows with k by its own width: the address at k = 0. */
-  readonly run?: Node | undefined;
+  readonly runs?: Runs | undefined;
 };
+
+/**
+ * Of a load whose address grows with a variable by its own width: the address where that variable is 0. For `c` the
+ * address does not change with k.
+ */
+export type Runs = { readonly c?: Node | undefined; readonly k?: Node | undefined };
 
 /** Values of one fold, each held once. Values whose range is one number become literals. */
 export class Graph {
@@ -86,20 +91,20 @@ export class Graph {
     address: Node,
     known: {
       range: Range;
-      run?: Node | undefined;
+      runs?: Runs | undefined;
       presence?: Node | undefined;
       atLeast?: Level | undefined;
       late?: boolean;
     },
   ): Node {
-    const { range: values, run, presence, atLeast = 0, late } = known;
+    const { range: values, runs, presence, atLeast = 0, late } = known;
     const args = presence === undefined ? [address] : [address, presence];
     const level = args.reduce<number>((highest, arg) => Math.max(highest, arg.level), atLeast) as Level;
     const isLate = late === true || args.some((arg) => arg.late);
     return this.#add(
       { op: "load", type },
       args,
-      { level, range: values, run, late: isLate },
+      { level, range: values, runs, late: isLate },
       `${type} ${isLate} ${values.lo} ${values.hi}`,
     );
   }
@@ -139,7 +144,7 @@ export class Graph {
   #add(
     body: Body,
     args: Node[],
-    known: { range: Range; level?: Level; late?: boolean; below?: Size | undefined; run?: Node | undefined },
+    known: { range: Range; level?: Level; late?: boolean; below?: Size | undefined; runs?: Runs | undefined },
     tag = "",
   ): Node {
     const key = `${body.op} ${tag} ${args.map(({ id }) => id).join(" ")} ${known.level ?? ""}`;
@@ -155,7 +160,7 @@ export class Graph {
       late,
       range: known.range,
       below: known.below,
-      run: known.run,
+      runs: known.runs,
     };
     this.nodes.push(node);
     this.#known.set(key, node);

@@ -40,6 +40,8 @@ export type Lowered = {
   /** Range of the stored element. */
   stored: Range;
   outAddress: Node;
+  /** Address of the first column of a row, where the columns of a row are neighbours. */
+  outRowAddress: Node | undefined;
 };
 
 /** Turns a fold's expressions into values with ranges, levels and addresses. */
@@ -95,24 +97,31 @@ export function lowerFold(code: FoldCode, options: LoweringOptions): Lowered {
   const outRow = graph.wrap(r);
   const outCol = graph.wrap(c);
   const contiguous = order !== 1;
-  const outAddress = graph.sum32([
+  const outRowAddress = graph.sum32([
     graph.address({ kind: "out" }),
     contiguous && size.kind(decl.cols) === 0
       ? graph.scale32(outRow, size.n(decl.cols) * bytes)
       : graph.mul32(outRow, graph.address({ kind: "outRowStride" })),
+  ]);
+  const outAddress = graph.sum32([
+    outRowAddress,
     contiguous ? graph.scale32(outCol, bytes) : graph.mul32(outCol, graph.address({ kind: "outColStride" })),
   ]);
-  const shape = { graph, rows: extent(decl.rows), cols: extent(decl.cols), axis, outAddress };
+  const shape = {
+    graph,
+    rows: extent(decl.rows),
+    cols: extent(decl.cols),
+    axis,
+    outAddress,
+    outRowAddress: contiguous ? outRowAddress : undefined,
+  };
 
   if (options.sums !== undefined) {
     const columns = size.n(decl.cols);
     const type = options.sums.wide ? "i64" : "i32";
-    const address = graph.sum32([
-      graph.address({ kind: "sums" }),
-      graph.scale32(outRow, columns * BYTES[type]),
-      graph.scale32(outCol, BYTES[type]),
-    ]);
-    const acc = graph.load(type, address, { range: options.sums.range });
+    const outer = [graph.address({ kind: "sums" }), graph.scale32(outRow, columns * BYTES[type])];
+    const address = graph.sum32([...outer, graph.scale32(outCol, BYTES[type])]);
+    const acc = graph.load(type, address, { range: options.sums.range, runs: { c: graph.sum32(outer) } });
     const element = code.finish === undefined ? acc : translate(code.finish, acc);
     return { ...shape, term: undefined, element, stored: clampInto(element.range, ofType[decl.type]) };
   }
@@ -206,11 +215,10 @@ class Addresses {
     const column = size.kind(operand.cols) === 2 ? this.#clampHistory(col, step) : this.#clamp(col, operand.cols);
     terms.push(...this.#column(site, operand, column));
 
-    const [outer, inner] = [terms.filter((term) => term.level < 3), terms.filter((term) => term.level === 3)];
-    const isRun = inner.length === 1 && this.#growsByWidth(inner[0] as Node, BYTES[operand.type]);
     const address = graph.sum32(terms);
-    const run = isRun ? graph.sum32(outer) : undefined;
-    const known = { range: operand.range, run, presence };
+    const bytes = BYTES[operand.type];
+    const runs = { c: this.#runOver("c", terms, bytes), k: this.#runOver("k", terms, bytes) };
+    const known = { range: operand.range, runs, presence };
     if (!this.#options.loadsStay) return graph.load(operand.type, address, known);
     const isLate = !inLoop && this.#code.decl.combine === "sum";
     return graph.load(operand.type, address, { ...known, atLeast: inLoop ? 3 : 2, late: isLate });
@@ -274,10 +282,14 @@ class Addresses {
     return [this.#graph.scale32(this.#graph.wrap(index), factor)];
   }
 
-  #growsByWidth(term: Node, bytes: number): boolean {
-    if (bytes === 1) return term.op === "wrap" && term.args[0]?.op === "k";
-    return (
-      term.op === "scale32" && term.factor === bytes && term.args[0]?.op === "wrap" && term.args[0].args[0]?.op === "k"
-    );
+  /** The address where the variable is 0, if the rest of it changes in outer loops only. */
+  #runOver(variable: "c" | "k", terms: Node[], bytes: number): Node | undefined {
+    const level = variable === "c" ? 2 : 3;
+    const [outer, inner] = [terms.filter((term) => term.level < level), terms.filter((term) => term.level >= level)];
+    const [growing] = inner;
+    if (inner.length !== 1 || growing === undefined) return undefined;
+    const index =
+      bytes === 1 ? growing : growing.op === "scale32" && growing.factor === bytes ? growing.args[0] : undefined;
+    return index?.op === "wrap" && index.args[0]?.op === variable ? this.#graph.sum32(outer) : undefined;
   }
 }

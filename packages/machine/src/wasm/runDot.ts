@@ -12,7 +12,7 @@ export type RunForm = {
   /** Turns of eight terms after which a 32-bit lane could overflow. */
   turns: number;
 };
-/** The form with the loads whose `run` are the addresses of the two. */
+/** The form and the addresses of the two runs. */
 export type RunDot = { form: RunForm; left: Node; right: Node };
 
 const LANES = 8;
@@ -22,13 +22,15 @@ type Address = Local<"i32">;
 export function runDotOf(code: FoldCode, { term, axis }: Lowered): RunDot | undefined {
   if (code.decl.combine !== "sum" || term?.op !== "mul" || axis === undefined) return undefined;
   const [left, right] = term.args;
-  if (left?.op !== "load" || right?.op !== "load" || left.run === undefined || right.run === undefined)
+  if (left?.op !== "load" || right?.op !== "load" || left.runs?.k === undefined || right.runs?.k === undefined)
     return undefined;
   const types = { left: narrow(left.type), right: narrow(right.type) };
   if (types.left === undefined || types.right === undefined) return undefined;
   const pair = 2n * magnitude(left.range) * magnitude(right.range);
   const turns = pair === 0n ? axis.max : Number((2n ** 31n - 1n) / pair);
-  return turns < 1 ? undefined : { form: { left: types.left, right: types.right, turns }, left, right };
+  return turns < 1
+    ? undefined
+    : { form: { left: types.left, right: types.right, turns }, left: left.runs.k, right: right.runs.k };
 }
 
 const narrow = (type: ElementType): "i8" | "i16" | undefined => (type === "i8" || type === "i16" ? type : undefined);

@@ -1,0 +1,34 @@
+import type { Node } from "./graph.ts";
+import type { Lowered } from "./lower.ts";
+import { ofType, within } from "./ranges.ts";
+import { type RunDot, runDotOf } from "./runDot.ts";
+import type { FoldCode } from "./sites.ts";
+import { type VectorLoop, vectorValues } from "./vectors.ts";
+
+export type VectorForm = { loop: VectorLoop; inside: Node[]; outside: Node[] };
+/** How the innermost loop of a fold is written: a dot of runs, vectors with scalars for the rest, or scalars alone. */
+export type LoopForm = { runDot?: RunDot | undefined; vector?: VectorForm | undefined };
+
+/** Iterations from which vectors can pay. */
+const WORTH_VECTORS = 4;
+
+/** Loads that record what they read (`checked`) are scalar. */
+export function loopFormOf(code: FoldCode, lowered: Lowered, checked: boolean): LoopForm {
+  const { axis, term, element, cols, outRowAddress } = lowered;
+  if (checked) return {};
+  if (axis !== undefined && term !== undefined) {
+    const runDot = runDotOf(code, lowered);
+    if (runDot !== undefined) return { runDot };
+    if (axis.max < WORTH_VECTORS || term.level !== 3) return {};
+    if (element === undefined && !within(term.range, ofType.i32)) return {};
+    return { vector: vectorForm(term, { variable: "k", level: 3 }) };
+  }
+  if (element === undefined || outRowAddress === undefined || cols.max < WORTH_VECTORS || element.level !== 2)
+    return {};
+  return { vector: vectorForm(element, { variable: "c", level: 2 }) };
+}
+
+function vectorForm(root: Node, loop: VectorLoop): VectorForm | undefined {
+  const values = vectorValues([root], loop);
+  return values && { loop, ...values };
+}
