@@ -45,12 +45,13 @@ function expression(draw: Draw, tensors: TensorHandle[], at: Expr, depth: number
           draw.choose(12)
         ] as Value,
     ][draw.choose(6)]?.() as Value;
-  const bits = draw.choose(34);
+  const bits = [0, 1, 2, 8, 15, 16, 31, 32, 33, 34, 40, 62, 63][draw.choose(13)] as number;
   return [
     () => add(next(), next()),
     () => sub(next(), next()),
     () => mul(next(), next()),
     () => shr(next(), bits),
+    () => shr(mul(tensor().at(0, at), tensor().at(0, at)), bits),
     () => shr(next(), and(tensors[0]?.at(0, 0) as Expr, 31)),
     () => shl(next(), bits),
     () => and(next(), [255, -65_536, 2 ** 32 - 1, next()][draw.choose(4)] as Value),
@@ -63,7 +64,7 @@ function expression(draw: Draw, tensors: TensorHandle[], at: Expr, depth: number
     () => tensor().at(0, and(next(), 31)),
     () => clamp(next(), -32_768, 32_767),
     () => clamp(next(), -(2 ** 31), 2 ** 31 - 1),
-  ][draw.choose(16)]?.() as Value;
+  ][draw.choose(17)]?.() as Value;
 }
 
 describe("vector code", () => {
