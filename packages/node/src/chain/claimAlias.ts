@@ -1,6 +1,5 @@
 import { type AssetId, assetIdToUint, FoldmarkError, isSameAddress } from "@foldmark/protocol";
 import { modelRegistryAbi } from "@foldmark/protocol/abi";
-import { zeroAddress } from "viem";
 import { chainError, type Market } from "./market.ts";
 import type { Sender } from "./transact.ts";
 
@@ -14,18 +13,21 @@ export async function claimAlias(
   { name, asset }: { name: string; asset: AssetId },
 ): Promise<"claimed" | "moved" | "known"> {
   const contract = { address: market.deployment.contracts.models, abi: modelRegistryAbi };
-  const [owner, pointsAt] = await market.chain.client
+  const found = await market.chain.client
     .readContract({ ...contract, functionName: "aliasOf", args: [name] })
     .catch((error) => {
-      throw chainError(error, "look up the alias");
+      const wrapped = chainError(error, "look up the alias");
+      if (wrapped instanceof FoldmarkError && wrapped.details.error === "UnknownAlias") return undefined;
+      throw wrapped;
     });
   const args = [name, assetIdToUint(asset)] as const;
-  if (owner === zeroAddress) {
+  if (!found) {
     await sender.send("claim the alias", (wallet) =>
       wallet.writeContract({ ...contract, functionName: "claimAlias", args }),
     );
     return "claimed";
   }
+  const [owner, pointsAt] = found;
   if (!isSameAddress(owner, sender.account.address))
     throw new FoldmarkError("model.alias_taken", `The alias "${name}" belongs to ${owner}.`, {
       details: { name, owner },
