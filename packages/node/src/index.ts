@@ -14,5 +14,6 @@ export { type OpenedModel, openModel } from "./engine/openModel.ts";
 export { WorkerEngine } from "./engine/workerEngine.ts";
 export { type Home, homeOf } from "./home.ts";
 export { createKeystore, type NodeKey, openKeystore } from "./keystore/keystore.ts";
-export { type NodeDeps, type NodeOptions, type NodeStatus, type RunningNode, startNode } from "./node.ts";
+export { type NodeDeps, type NodeOptions, type RunningNode, startNode } from "./node.ts";
+export type { NodeStatus } from "./nodeStatus.ts";
 export { tillSignal } from "./signals.ts";

@@ -1,26 +1,26 @@
 import { createServer, type Server } from "node:http";
-import { codeOf, domainOf, FoldmarkError, isSameAddress, parseAmount } from "@foldmark/protocol";
+import { codeOf, domainOf, parseAmount } from "@foldmark/protocol";
 import { drain, type Logger, listen, parseListenAddress } from "@foldmark/service";
 import type { Address } from "viem";
-import { connectMarket, type Market, readDeployment, readProvider, readStake } from "./chain/market.ts";
+import { connectMarket, readDeployment } from "./chain/market.ts";
 import { MarketWatch } from "./chain/marketWatch.ts";
-import { updateEndpoint } from "./chain/provider.ts";
-import { type Sender, senderOf } from "./chain/transact.ts";
+import { senderOf } from "./chain/transact.ts";
 import type { NodeConfig } from "./config.ts";
 import { serveControl } from "./control/server.ts";
-import { checkAlone } from "./doppelganger.ts";
 import type { AnswerEngine } from "./engine/answerEngine.ts";
-import { type OpenedModel, openModel } from "./engine/openModel.ts";
+import type { OpenedModel } from "./engine/openModel.ts";
 import { WorkerEngine } from "./engine/workerEngine.ts";
 import type { Home } from "./home.ts";
 import type { NodeKey } from "./keystore/keystore.ts";
 import { nodeMetrics, watchServing } from "./metrics.ts";
-import { collectIncome, readIncome } from "./money/collect.ts";
+import { collectIncome } from "./money/collect.ts";
 import { Redeemer } from "./money/redeemer.ts";
+import { describeNode, type NodeStatus } from "./nodeStatus.ts";
 import { nodeApp } from "./serving/app.ts";
 import type { Health } from "./serving/healthRoute.ts";
 import { Runs } from "./serving/runs.ts";
 import { Scheduler } from "./serving/scheduler.ts";
+import { checkOpen, checkOperator, checkRegistered, openModels, publishEndpoint } from "./startChecks.ts";
 import { Ledger } from "./store/ledger.ts";
 import { sealedBox } from "./store/sealedBox.ts";
 
@@ -52,20 +52,6 @@ export type RunningNode = {
   drain(): Promise<void>;
   /** Stops now: what runs is cut where its payer stands, signed and stored. */
   close(): Promise<void>;
-};
-
-export type NodeStatus = {
-  state: "SERVING" | "IDLE" | "DEGRADED" | "DRAINING";
-  payee: Address;
-  endpoint: string;
-  models: { asset: string; name: string; isOffered: boolean }[];
-  running: number;
-  queued: number;
-  uptimeSeconds: number;
-  money: { signed: string; held: string; ready: string };
-  stake: { amount: string; unbonding: string; isEnough: boolean };
-  openAnswers: number;
-  todo: string[];
 };
 
 /**
@@ -125,19 +111,21 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   await publishEndpoint(market, sender, { payee, endpoint, log });
 
   const startedAt = clock();
-  const status = () => describe({ payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock });
+  const status = () =>
+    describeNode({ payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock });
   const control = await serveControl(home.socket, {
     status,
     redeem: () => redeemer.redeemAll(),
     collect: () => collectIncome(market, sender, payee),
   });
   opened.defer(() => closeNow(control));
-  const housekeeping = setInterval(() => {
-    ledger.prune(Number(view.now() - market.terms.clocksSeconds));
-    if (config.money.redeem === "auto")
-      redeemer
-        .redeemDue()
-        .catch((error) => log.warn({ code: codeOf(error) }, "vouchers could not be redeemed; it is tried again"));
+  const housekeeping = setInterval(async () => {
+    try {
+      ledger.prune(Number(view.now() - market.terms.clocksSeconds));
+      if (config.money.redeem === "auto") await redeemer.redeemDue();
+    } catch (error) {
+      log.warn({ code: codeOf(error) }, "old answers or owed vouchers were not seen to; it is tried again");
+    }
   }, HOUSEKEEPING_MS);
   opened.defer(() => clearInterval(housekeeping));
 
@@ -171,102 +159,9 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
 /** How long the last bytes of ended streams may take to leave. */
 const CLOSE_MS = 2_000;
 
-async function openModels({ models }: NodeConfig): Promise<OpenedModel[]> {
-  if (models.length === 0)
-    throw new FoldmarkError("config.invalid", "No model is configured.", {
-      hint: "Run `foldmark init --model PACKAGE_DIR`, or list package folders under `models` in foldmark.yaml.",
-    });
-  const opened: OpenedModel[] = [];
-  for (const folder of models) opened.push(await openModel(folder));
-  return opened;
-}
-
-/** @throws `config.invalid` before `init` has registered the payee, `store.locked` when another node of it serves */
-async function checkRegistered(market: Market, { payee, ledger }: { payee: Address; ledger: Ledger }): Promise<void> {
-  const registered = await readProvider(market, payee);
-  if (!registered)
-    throw new FoldmarkError(
-      "config.invalid",
-      `The provider ${payee} is not registered on chain ${market.deployment.chainId}.`,
-      {
-        hint: "Run `foldmark init`.",
-      },
-    );
-  if (URL.canParse(registered.endpoint)) await checkAlone(registered.endpoint, { payee, instance: ledger.instance });
-}
-
-function checkOperator(view: MarketWatch, { payee, operator }: { payee: Address; operator: Address }): void {
-  if (view.isOperator) return;
-  throw new FoldmarkError(
-    "config.invalid",
-    `The key ${operator} is no operator of ${payee}: nobody would take its answers.`,
-    {
-      hint: "Let the payee call setOperator for it, or start with another keystore.",
-    },
-  );
-}
-
-function checkOpen(health: Health, view: MarketWatch): void {
-  if (health === "starting") throw new FoldmarkError("node.starting", "The node is starting.");
-  if (health === "draining" || !view.isOperator)
-    throw new FoldmarkError("node.draining", "The node takes no more requests.", { hint: "Ask another provider." });
-}
-
-/** Only the payee may move its endpoint; an operator's node says so and goes on serving. */
-async function publishEndpoint(
-  market: Market,
-  sender: Sender,
-  { payee, endpoint, log }: { payee: Address; endpoint: string; log: Logger },
-): Promise<void> {
-  if (isSameAddress(payee, sender.account.address)) {
-    if ((await updateEndpoint(market, sender, endpoint)) === "updated")
-      log.info({ endpoint }, "the endpoint was updated");
-    return;
-  }
-  const registered = (await readProvider(market, payee))?.endpoint;
-  if (registered !== endpoint)
-    log.warn({ endpoint, registered }, "the chain shows another endpoint; only the payee's key can change it");
-}
-
 async function closeNow(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise((resolve) => server.close(resolve));
   server.closeAllConnections();
   await closed;
-}
-
-type Described = {
-  payee: Address;
-  endpoint: string;
-  models: readonly OpenedModel[];
-  scheduler: Scheduler;
-  ledger: Ledger;
-  market: Market;
-  view: MarketWatch;
-  health: Health;
-  startedAt: number;
-  clock: () => number;
-};
-
-async function describe(node: Described): Promise<NodeStatus> {
-  const { payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock } = node;
-  const [income, stake] = await Promise.all([readIncome(market, payee), readStake(market, payee)]);
-  const signed = ledger.claims().reduce((sum, { amount, redeemed }) => sum + (amount - redeemed), 0n);
-  const offered = models.map(({ asset, name }) => ({ asset, name, isOffered: view.prices(asset) !== undefined }));
-  const todo = [
-    ...offered
-      .filter(({ isOffered }) => !isOffered)
-      .map(({ name }) => `${name} has no offer: run \`foldmark offers set ${name} --in .. --out ..\``),
-    ...(view.hasStake() ? [] : ["the stake is too low to serve: run `foldmark stake add AMOUNT`"]),
-  ];
-  const isServing = scheduler.running + scheduler.queued > 0;
-  const working = todo.length > 0 ? "DEGRADED" : isServing ? "SERVING" : "IDLE";
-  return {
-    state: health === "draining" ? "DRAINING" : working,
-    ...{ payee, endpoint, models: offered, running: scheduler.running, queued: scheduler.queued },
-    uptimeSeconds: Math.round((clock() - startedAt) / 1000),
-    money: { signed: signed.toString(), held: income.held.toString(), ready: income.ready.toString() },
-    stake: { amount: stake.amount.toString(), unbonding: stake.unbonding.toString(), isEnough: view.hasStake() },
-    ...{ openAnswers: ledger.openAnswers(), todo },
-  };
 }

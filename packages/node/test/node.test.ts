@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { cpSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type AssetId, parseAmount, paymentEventCodec, recoverAnswerSigner } from "@foldmark/protocol";
 import { providerRegistryAbi } from "@foldmark/protocol/abi";
@@ -10,7 +10,7 @@ import { z } from "zod";
 import { runCli } from "../src/cli.ts";
 import { readConfig } from "../src/config.ts";
 import { homeOf } from "../src/home.ts";
-import { openKeystore } from "../src/keystore/keystore.ts";
+import { nodeKey, openKeystore } from "../src/keystore/keystore.ts";
 import { type RunningNode, startNode } from "../src/node.ts";
 import { aFolder } from "./builders.ts";
 import { aBuyer } from "./buyer.ts";
@@ -46,8 +46,8 @@ async function foldmark(...args: string[]) {
   return { exit, err, ...JSON.parse(out) };
 }
 
-async function start(): Promise<RunningNode> {
-  const place = homeOf({ FOLDMARK_HOME: home });
+async function start(folder = home): Promise<RunningNode> {
+  const place = homeOf({ FOLDMARK_HOME: folder });
   const config = await readConfig(place, { variables: {}, flags: { "network.pollMs": 100 } });
   return startNode({ home: place, config, key: await openKeystore(config.signer.keystore, PASSWORD) }, { log });
 }
@@ -123,6 +123,28 @@ describe("a provider's life", () => {
       code: "store.locked",
       message: expect.stringContaining(String(process.pid)),
     });
+  });
+
+  it("refuses a second ledger of the same payee while this one answers at the registered endpoint", async () => {
+    const copy = aFolder();
+    cpSync(home, copy, { recursive: true, filter: (file) => !file.includes("ledger") && !file.endsWith(".sock") });
+    await expect(start(copy)).rejects.toMatchObject({
+      code: "store.locked",
+      message: expect.stringContaining(node.endpoint),
+    });
+  });
+
+  it("refuses a key that its payee has not named operator", async () => {
+    const place = homeOf({ FOLDMARK_HOME: aFolder() });
+    const config = await readConfig(homeOf({ FOLDMARK_HOME: home }), { variables: {} });
+    const stranger = nodeKey(`0x${"0d".repeat(32)}`);
+    await node.drain();
+    await expect(
+      startNode({ home: place, config: { ...config, payee }, key: stranger }, { log }),
+    ).rejects.toMatchObject({
+      ...{ code: "config.invalid", message: expect.stringContaining(stranger.address) },
+    });
+    node = await start();
   });
 
   it("answers a voucher on a channel with a deposit, and is paid for it", async () => {

@@ -26,16 +26,20 @@ export const modelsImport: Command = {
   },
 };
 
-/** Converts a file into the folder that the flags say, or one named after the file. */
-export async function importFile(input: CommandInput, file: string): Promise<CommandResult> {
+/** Converts a file into the folder that the flags say, or one named after the file. `known` is what flags do not say. */
+export async function importFile(
+  input: CommandInput,
+  file: string,
+  known: { name?: string; licence?: string } = {},
+): Promise<CommandResult> {
   const { options, context } = input;
   const steps = showSteps(context);
   return packaged(input, path.basename(file).replace(/\.gguf$/i, ""), (dir) =>
     importGguf(path.resolve(file), {
       dir,
       ...defined({
-        name: text(options.name),
-        licence: text(options.licence),
+        name: text(options.name) ?? known.name,
+        licence: text(options.licence) ?? known.licence,
         calibration: contentOf(options.calibration),
         template: contentOf(options.template),
         maxT: contextOf(options.context),

@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseDocument, stringify } from "yaml";
+import { parseDocument } from "yaml";
 import { readDeployment } from "../chain/market.ts";
 import { readConfig } from "../config.ts";
 import type { CommandInput } from "./command.ts";
@@ -17,7 +17,7 @@ export async function saveSettings({ context, flags }: CommandInput): Promise<vo
   );
   await readConfig(home, { variables, flags: Object.fromEntries(given) }); // what is wrong is not written
   mkdirSync(home.folder, { recursive: true, mode: 0o700 });
-  const document = parseDocument(existsSync(home.config) ? readFileSync(home.config, "utf8") : stringify({}));
+  const document = parseDocument(existsSync(home.config) ? readFileSync(home.config, "utf8") : "");
   for (const [setting, value] of given) {
     if (setting === "network.deployment") {
       await readDeployment(String(value));

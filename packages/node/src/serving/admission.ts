@@ -1,34 +1,25 @@
 import {
   type AnswerRequest,
   answerRequestCodec,
-  assetIdFromUint,
   assetIdToUint,
   type BaseUnits,
   type ChannelId,
-  type ChannelState,
   channelIdOf,
   type Domain,
-  decodePaymentHeader,
   FoldmarkError,
-  isSameAddress,
-  MAX_TIMEOUT_SECONDS,
-  networkOf,
   openPayeeLedger,
-  PAYMENT_SCHEME,
-  type Payment,
-  type PaymentTerms,
   type Prices,
-  recoverVoucherSigner,
   takeVoucher,
-  totalReserved,
-  type VoucherVerdict,
 } from "@foldmark/protocol";
 import type { Address } from "viem";
-import type { ChannelFunds, MarketView } from "../chain/marketView.ts";
+import type { MarketView } from "../chain/marketView.ts";
 import type { EngineJob, RequestSize, ServedModel } from "../engine/answerEngine.ts";
 import type { Ledger } from "../store/ledger.ts";
+import { channelState } from "./channelState.ts";
+import { readPayment, recoverPaymentSigner, termsOf } from "./payment.ts";
 import { maximumOf } from "./price.ts";
 import { Refusal } from "./refusal.ts";
+import { voucherRefusal } from "./voucherRefusal.ts";
 
 /** A request whose voucher is on disk: from here on its ceiling is used. */
 export type AcceptedRequest = {
@@ -78,7 +69,7 @@ export async function admit(
   const maximum = maximumOf(size, prices);
   const terms = termsOf(model, maximum, deps);
   const payment = readPayment(header, terms);
-  const signer = await recoverSigner(payment, terms, deps);
+  const signer = await recoverPaymentSigner(payment, terms, deps.domain);
   if (!deps.market.hasStake())
     throw new FoldmarkError("stake.too_low", "The node's stake is too low to answer for more.", {
       details: { retryAfterSeconds: 60 },
@@ -101,7 +92,7 @@ export async function admit(
     minimumDeposit: deps.minimumDeposit,
   });
   if (verdict.status === "refused")
-    throw refuse(verdict, { terms, channel: channelState(channelId, funds, deps.ledger) });
+    throw voucherRefusal(verdict, { terms, channel: channelState(channelId, funds, deps.ledger) });
   deps.checkRoom();
   deps.ledger.accept(
     {
@@ -119,38 +110,6 @@ export async function admit(
   return { channelId, ceiling, model, prices, size, job };
 }
 
-/** What this node accepts to be paid by. `amount` is the request's maximum. */
-export function termsOf(
-  model: ServedModel,
-  amount: BaseUnits,
-  { payee, domain, market }: Pick<AdmissionDeps, "payee" | "domain" | "market">,
-): PaymentTerms {
-  return {
-    scheme: PAYMENT_SCHEME,
-    network: networkOf(domain.chainId),
-    amount,
-    asset: market.terms.token,
-    payTo: payee,
-    maxTimeoutSeconds: MAX_TIMEOUT_SECONDS,
-    extra: { channels: domain.verifyingContract, model: model.asset },
-  };
-}
-
-/** What this node and the chain know of a channel. */
-export function channelState(channelId: ChannelId, funds: ChannelFunds, ledger: Ledger): ChannelState {
-  const account = ledger.channel(channelId);
-  const { charged, reserved } = { charged: funds.redeemed, reserved: [], ...account?.ledger };
-  return {
-    channelId,
-    ...funds,
-    charged,
-    reserved: totalReserved({ charged, reserved, highestCeiling: charged }),
-    ...(account && {
-      highest: { maxClaimableAmount: account.highest.ceiling, signature: account.highest.signature },
-    }),
-  };
-}
-
 function parseBody(body: unknown): AnswerRequest {
   const parsed = answerRequestCodec.safeParse(body);
   if (parsed.success) return parsed.data;
@@ -161,110 +120,3 @@ function parseBody(body: unknown): AnswerRequest {
 }
 
 const samePrices = (a: Prices, b: Prices) => a.in === b.in && a.out === b.out && a.unit === b.unit;
-
-/** @throws `voucher.missing`, `voucher.invalid` */
-export function readPayment(header: string | undefined, terms: PaymentTerms): Payment {
-  if (header === undefined)
-    throw new Refusal("voucher.missing", "An answer is paid by a voucher in the payment header.", {
-      beside: { terms },
-    });
-  const payment = decode(header, terms);
-  const { scheme, network, asset, payTo, extra } = payment.accepted;
-  const isOurs =
-    scheme === terms.scheme &&
-    network === terms.network &&
-    isSameAddress(asset, terms.asset) &&
-    isSameAddress(payTo, terms.payTo) &&
-    isSameAddress(extra.channels, terms.extra.channels) &&
-    extra.model === terms.extra.model;
-  if (!isOurs)
-    throw new Refusal("voucher.invalid", "The payment accepts other terms than this node's.", {
-      beside: { terms },
-      hint: "Take the terms of the PAYMENT-REQUIRED header.",
-    });
-  return payment;
-}
-
-function decode(header: string, terms: PaymentTerms): Payment {
-  try {
-    return decodePaymentHeader(header);
-  } catch (error) {
-    if (!(error instanceof FoldmarkError)) throw error;
-    throw new Refusal("voucher.invalid", error.message, { beside: { terms }, cause: error });
-  }
-}
-
-async function recoverSigner({ payload }: Payment, terms: PaymentTerms, { domain }: AdmissionDeps): Promise<Address> {
-  try {
-    return await recoverVoucherSigner(domain, payload);
-  } catch (error) {
-    if (!(error instanceof FoldmarkError)) throw error;
-    throw new Refusal("voucher.wrong_signer", "The voucher's signature is no signature.", {
-      beside: { terms },
-      cause: error,
-    });
-  }
-}
-
-function refuse(
-  verdict: Extract<VoucherVerdict, { status: "refused" }>,
-  beside: { terms: PaymentTerms; channel: ChannelState },
-): Refusal {
-  switch (verdict.reason) {
-    case "wrong_channel":
-      return new Refusal("voucher.invalid", "The voucher is for another channel than the one beside it.", {
-        details: { channelId: verdict.channelId, expected: verdict.expected },
-        beside: { terms: beside.terms },
-      });
-    case "wrong_payee":
-      return new Refusal("voucher.invalid", "The channel pays somebody else.", {
-        details: { payee: verdict.payee, expected: verdict.expected },
-        beside: { terms: beside.terms },
-      });
-    case "wrong_model":
-      return new Refusal("voucher.invalid", "The channel is for another model.", {
-        details: { model: assetIdFromUint(verdict.model), expected: assetIdFromUint(verdict.expected) },
-        beside: { terms: beside.terms },
-      });
-    case "wrong_signer":
-      return new Refusal("voucher.wrong_signer", "The voucher is not signed by the channel's signer.", {
-        details: { signer: verdict.signer, expected: verdict.expected },
-        beside: { terms: beside.terms },
-      });
-    case "stale":
-      return new Refusal("voucher.stale", `A voucher for ${verdict.highest} was seen on this channel.`, {
-        details: { ceiling: verdict.ceiling.toString(), highest: verdict.highest.toString() },
-        hint: "Sign above the highest one.",
-        beside,
-      });
-    case "too_low":
-      return new Refusal(
-        "voucher.too_low",
-        `The voucher covers ${verdict.ceiling}, this request needs ${verdict.needed}.`,
-        {
-          details: { ceiling: verdict.ceiling.toString(), needed: verdict.needed.toString() },
-          hint: "Sign a voucher for at least `needed` and send the request again.",
-          beside,
-        },
-      );
-    case "deposit_too_small":
-      return new Refusal("channel.exhausted", `The deposit of ${verdict.deposit} is not worth redeeming.`, {
-        details: { deposit: verdict.deposit.toString(), minimum: verdict.minimum.toString() },
-        hint: "Deposit at least `minimum` into the channel.",
-        beside,
-      });
-    case "exhausted":
-      return new Refusal(
-        "channel.exhausted",
-        `The voucher is for ${verdict.ceiling}, the channel holds ${verdict.available}.`,
-        {
-          details: { ceiling: verdict.ceiling.toString(), available: verdict.available.toString() },
-          hint: "Deposit into the channel and wait for the node's confirmations.",
-          beside,
-        },
-      );
-    default:
-      verdict satisfies never;
-      throw new Error("a refusal without a reason");
-  }
-}
