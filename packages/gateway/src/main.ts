@@ -10,7 +10,7 @@ import { openKeystore, readPasswordFile } from "./keystore.ts";
 import { openFolder, startGateway } from "./start.ts";
 import { type Database, openStore } from "./store/open.ts";
 
-const ENVIRONMENT = { variables: process.env, prefix: "FOLDMARK_GATEWAY_", ignore: ["FOLDMARK_GATEWAY_PASSWORD"] };
+const ENVIRONMENT = { variables: process.env, prefix: "FOLDMARK_GATEWAY_" };
 
 /** Settings that have a flag: those that are no group. */
 const settings = new Map(

@@ -62,9 +62,6 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
 
   const lock = await openFolder(config.data);
   undo.use(lock);
-  const where = config.databaseUrl ? { url: config.databaseUrl } : { folder: path.join(config.data, "db") };
-  const db = await openStore(where);
-  undo.defer(() => db.destroy());
 
   const { confirmations } = config;
   const chain = await connectChain({ rpc: config.rpc, chainId, ...(confirmations && { confirmations }) });
@@ -77,6 +74,10 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const renderer = openRenderer();
   undo.defer(() => renderer.close());
   const models = await openModels(config.packages, { renderer });
+
+  const where = config.databaseUrl ? { url: config.databaseUrl } : { folder: path.join(config.data, "db") };
+  const db = await openStore(where);
+  undo.defer(() => db.destroy());
 
   const market = openMarket({ view, indexer, client: chain.client, terms, confirmations: chain.confirmations, now });
   const metrics = openMetrics();

@@ -25,6 +25,8 @@ export async function openModels(dirs: readonly string[], { renderer }: { render
   const models = new Map<string, ServedModel>();
   for (const dir of dirs) {
     const model = await openModel(dir, renderer);
+    // opens the tokenizer in the renderer's thread now, and not while the first caller waits
+    if (model.kind === "chat") await model.render([{ role: "user", content: "" }]);
     models.set(model.asset, model);
   }
   return models;

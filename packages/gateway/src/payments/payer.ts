@@ -112,6 +112,23 @@ export class Payer {
     }
   }
 
+  /** Makes sure that a channel could pay for a request of this maximum, for the case that one comes. */
+  async prepare({ payee, asset, maximum }: Omit<Purchase, "evidence">): Promise<void> {
+    const { db, deposits, mutex, now } = this.#deps;
+    const { channel, id } = this.channelOf({ payee, asset });
+    const release = await mutex.take(id);
+    try {
+      const { stopped, ledger } = await openChannelRecord(
+        db,
+        { id, payee, asset, salt: channel.salt },
+        { redeemed: () => deposits.redeemed(id), nowMs: now() },
+      );
+      if (!stopped) await deposits.cover(channel, id, putInFlight(ledger, maximum).ceiling);
+    } finally {
+      release();
+    }
+  }
+
   /** The payment of a voucher that was signed before, to ask for its answer. */
   paymentOf(voucher: { payee: Address; asset: AssetId; ceiling: bigint; maximum: bigint; signature: Hex }): Payment {
     const { channel, id } = this.channelOf(voucher);

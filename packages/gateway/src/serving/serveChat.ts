@@ -3,7 +3,7 @@ import type { Address } from "viem";
 import type { Accepted } from "./acceptance.ts";
 import { type Author, arbitrate } from "./arbitration.ts";
 import { beginChat, type ChatAttempt, cutChat, nextOfChat } from "./chatAttempt.ts";
-import type { ChatJob } from "./chatJob.ts";
+import { type ChatJob, maximumOfChat } from "./chatJob.ts";
 import type { ServingDeps } from "./dependencies.ts";
 import { type FailedOver, withFailover } from "./failover.ts";
 import type { Route } from "./route.ts";
@@ -57,6 +57,7 @@ export async function serveChat(
       transcript = openTranscript(job.model, options);
       for (const token of attempt.received) await sink.text(transcript.push(token));
     }
+    prepareNext(job, { route, provider }, deps);
     try {
       return await runChat(job, { attempt, transcript, sink }, deps);
     } finally {
@@ -65,6 +66,15 @@ export async function serveChat(
   }
 
   return withFailover({ route, reroute, delivered: () => transcript.tokens.length }, ask, deps);
+}
+
+/** A replacement in the middle of a stream should not have to wait for a channel to be opened. */
+function prepareNext(job: ChatJob, { route, provider }: { route: Route; provider: Address }, deps: ServingDeps): void {
+  const next = route.order.find((candidate) => candidate.provider !== provider);
+  if (!next) return;
+  const { provider: payee, prices } = next;
+  const purchase = { payee, asset: job.model.asset, maximum: maximumOfChat(job, prices) };
+  deps.inBackground(() => deps.payer.prepare(purchase));
 }
 
 /** Takes one provider's answer to its end: its Answer, or a cut at a stop string or at the caller's going. */

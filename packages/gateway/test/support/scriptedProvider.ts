@@ -326,6 +326,8 @@ export async function scriptedProvider(of: {
     setPrices(next: Prices): void {
       prices = next;
     },
+    /** Answer tokens of the newest request. */
+    sent: () => [...runs.values()].at(-1)?.sent.length ?? 0,
     /** Sum of everything that was charged. */
     charged: () => [...ledgers.values()].reduce((sum, ledger) => sum + ledger.charged, 0n),
     async close(): Promise<void> {

@@ -13,10 +13,8 @@ import { type Behaviour, type ScriptedProvider, scriptedProvider } from "./scrip
 export const PRICES = { priceIn: 100_000n, priceOut: 400_000n, priceUnit: 2_000_000n };
 const GATEWAY = 9;
 
-export type World = Awaited<ReturnType<typeof openWorld>>;
-
-/** A chain with the market, three scripted providers, and a gateway, all of them real but the providers' answers. */
-export async function openWorld({ settings = {} }: { settings?: Record<string, unknown> } = {}) {
+/** A chain with the market and three scripted providers, and money for a gateway. */
+export async function openProviders() {
   await using undo = new AsyncDisposableStack();
   const folder = await mkdtemp(join(tmpdir(), "foldmark-gateway-"));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
@@ -67,6 +65,54 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
   await marketActor(connection, deployment, GATEWAY).mint(1_000_000_000n);
   const deploymentFile = join(folder, "deployment.json");
   await writeFile(deploymentFile, JSON.stringify(deployment));
+  const secret = accountAt(GATEWAY).getHdKey().privateKey ?? new Uint8Array();
+  const account = privateKeyToAccount(bytesToHex(secret));
+  const running = undo.move();
+  return {
+    folder,
+    anvil,
+    connection,
+    deployment,
+    deploymentFile,
+    clock,
+    secret,
+    chat,
+    simulation,
+    tokenizer,
+    actors,
+    providers,
+    account,
+    setAnswer(text: string, { stops = true } = {}) {
+      answer = [...tokenizer.encode(text), ...(stops ? [2] : [])];
+      return answer;
+    },
+    /** How the next requests to providers are treated, in the order in which they come; those behind are served well. */
+    script(...behaviours: Behaviour[]) {
+      script = behaviours;
+    },
+    /** Honest providers that nobody has asked, and a gateway that has forgotten who failed. */
+    reset() {
+      script = [];
+      aheadMs += 2 * 3_600_000;
+      for (const provider of providers) provider.reset();
+    },
+    asked: () => providers.flatMap(({ asked }) => asked),
+    cuts: () => providers.flatMap(({ cuts }) => cuts),
+    byAddress: (address: string) => {
+      const provider = providers.find((candidate) => candidate.address === address);
+      if (!provider) throw new Error(`no provider ${address}`);
+      return provider;
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+export type World = Awaited<ReturnType<typeof openWorld>>;
+
+/** The same with a gateway in this process, and keys for its callers. */
+export async function openWorld({ settings = {} }: { settings?: Record<string, unknown> } = {}) {
+  await using undo = new AsyncDisposableStack();
+  const market = undo.use(await openProviders());
   const lines: string[] = [];
   const log = createLogger({
     name: "gateway",
@@ -74,10 +120,10 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
     destination: { write: (line: string) => void lines.push(line) },
   });
   const config = gatewayConfig.parse({
-    rpc: [anvil.url],
-    deployment: deploymentFile,
-    packages: [chat.dir, simulation.dir],
-    data: join(folder, "data"),
+    rpc: [market.anvil.url],
+    deployment: market.deploymentFile,
+    packages: [market.chat.dir, market.simulation.dir],
+    data: join(market.folder, "data"),
     keystore: "unused",
     listen: "127.0.0.1:0",
     pollMs: 100,
@@ -94,52 +140,19 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
     other: await newKey("other", 1_000_000n),
   };
   await store.destroy();
-  const secret = accountAt(GATEWAY).getHdKey().privateKey ?? new Uint8Array();
-  const account = privateKeyToAccount(bytesToHex(secret));
-  const gateway = await startGateway(config, { log, key: { account, secret }, now: clock });
+  const gateway = await startGateway(config, { log, key: market, now: market.clock });
   undo.defer(() => gateway.stop());
   const running = undo.move();
   return {
-    folder,
-    anvil,
-    connection,
-    deployment,
-    config,
-    chat,
-    simulation,
-    tokenizer,
-    actors,
-    providers,
+    ...market,
     gateway,
-    account,
     keys,
     log: lines,
-    setAnswer(text: string, { stops = true } = {}) {
-      answer = [...tokenizer.encode(text), ...(stops ? [2] : [])];
-      return answer;
-    },
-    /** How the next requests to providers are treated, in the order in which they come; those behind are served well. */
-    script(...behaviours: Behaviour[]) {
-      script = behaviours;
-    },
-    /** Honest providers that nobody has asked, and a gateway that has forgotten who failed. */
-    reset() {
-      script = [];
-      aheadMs += 2 * 3_600_000;
-      for (const provider of providers) provider.reset();
-    },
     /** As `foldmark-gateway keys list` prints them. */
     keyList: async () =>
       (await askRunning(config.data, { method: "GET", path: "/keys" })) as {
         keys: { id: string; name: string; spent: string; reserved: string; budget: string; revoked: boolean }[];
       },
-    asked: () => providers.flatMap(({ asked }) => asked),
-    cuts: () => providers.flatMap(({ cuts }) => cuts),
-    byAddress: (address: string) => {
-      const provider = providers.find((candidate) => candidate.address === address);
-      if (!provider) throw new Error(`no provider ${address}`);
-      return provider;
-    },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
