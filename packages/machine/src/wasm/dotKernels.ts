@@ -148,7 +148,8 @@ export const dotOneRow: AsmFunction = defineFunction(
 );
 
 /**
- * The same for several rows: a pair of panels stays in the first cache while all rows pass by, two at a time.
+ * The same for several rows: a pair of panels, one of each half of the matrix so that memory is read as two streams, stays
+ * in the first cache while all rows pass by, two at a time.
  * Arguments: weights, panels (even), bytes of a panel, table of row addresses (u32 each), bytes from there to the first
  * column, bytes of a row to read, rows, out, bytes between rows of out.
  */
@@ -175,6 +176,7 @@ export const dotRows: AsmFunction = defineFunction(
       locals.i32(),
     ];
     const [first, second, left, right] = [locals.i32(), locals.i32(), locals.i32(), locals.i32()];
+    const [half, halfBytes, halfOut, upper] = [locals.i32(), locals.i32(), locals.i32(), locals.i32()];
     const two = sumsFor(locals, 2, 2);
     const one = sumsFor(locals, 1, 2);
     const loadRow = (into: Address, offset: number) => {
@@ -185,10 +187,19 @@ export const dotRows: AsmFunction = defineFunction(
     };
     const startPanels = () => {
       local.set(left, weights);
-      local.set(right, i32.add(weights, panelBytes));
+      local.set(right, i32.add(weights, halfBytes));
+    };
+    const storeRow = (sums: Vector[]) => {
+      storeSums(sums.slice(0, 2), target);
+      i32.add(target, halfOut);
+      local.set(upper);
+      storeSums(sums.slice(2), upper);
     };
     local.set(even, i32.and(rows, -2));
-    forLoop(panel, panels, 2, () => {
+    local.set(half, i32.shr_u(panels, 1));
+    local.set(halfBytes, i32.mul(half, panelBytes));
+    local.set(halfOut, i32.shl(half, 5));
+    forLoop(panel, half, 1, () => {
       local.set(entry, table);
       local.set(target, out);
       forLoop(m, even, 2, () => {
@@ -197,9 +208,9 @@ export const dotRows: AsmFunction = defineFunction(
         local.set(end, i32.add(first, rowBytes));
         startPanels();
         emitTile(locals, [first, second], end, [left, right], two);
-        storeSums(two[0] as Vector[], target);
+        storeRow(two[0] as Vector[]);
         local.set(target, i32.add(target, outBytes));
-        storeSums(two[1] as Vector[], target);
+        storeRow(two[1] as Vector[]);
         local.set(target, i32.add(target, outBytes));
         local.set(entry, i32.add(entry, 8));
       });
@@ -209,13 +220,10 @@ export const dotRows: AsmFunction = defineFunction(
         local.set(end, i32.add(first, rowBytes));
         startPanels();
         emitTile(locals, [first], end, [left, right], one);
-        storeSums(one[0] as Vector[], target);
+        storeRow(one[0] as Vector[]);
       });
-      i32.add(weights, panelBytes);
-      local.get(panelBytes);
-      i32.add();
-      local.set(weights);
-      local.set(out, i32.add(out, 64));
+      local.set(weights, i32.add(weights, panelBytes));
+      local.set(out, i32.add(out, 32));
     });
   },
 );
