@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -100,6 +100,53 @@ describe("foldmark", () => {
     ]);
     expect(exit).toBe(4);
     expect(err).toContain("No chain answers at http://127.0.0.1:9");
+  });
+});
+
+describe("foldmark models", () => {
+  it("makes the package of a simulation, and lists it", async () => {
+    const home = aFolder();
+    const made = JSON.parse((await foldmark(["models", "import", "monte-carlo", "--json"], { home })).out);
+    expect(made).toMatchObject({
+      ok: true,
+      data: { kind: "simulation", folder: path.join(home, "packages", "monte-carlo") },
+    });
+    const { out } = await foldmark(["models", "list", "--json"], { home });
+    expect(JSON.parse(out).data.models).toMatchObject([{ asset: made.data.asset, isServed: false }]);
+    expect((await foldmark(["models", "list"], { home })).out).toContain(made.data.asset);
+  });
+
+  it.each([
+    { file: "truncated", bytes: Buffer.from("GGUF\u0003\0\0\0") },
+    { file: "something else", bytes: Buffer.from("#!/bin/sh\necho no model\n") },
+  ])("refuses a $file file by name and offset, and leaves nothing", async ({ bytes }) => {
+    const home = aFolder();
+    const file = path.join(aFolder(), "model.gguf");
+    writeFileSync(file, bytes);
+    const { exit, err } = await foldmark(["models", "import", file], { home });
+    expect(exit).toBe(2);
+    expect(err).toContain(file);
+    expect(existsSync(path.join(home, "packages", "model"))).toBe(false);
+  });
+
+  it("refuses what is neither the default model nor a URL", async () => {
+    expect(await foldmark(["models", "fetch", "chat-small"])).toMatchObject({
+      exit: 2,
+      err: expect.stringContaining("chat-small"),
+    });
+  });
+});
+
+describe("foldmark verify", () => {
+  it.each([
+    { content: "{", exit: 2, says: "not valid JSON" },
+    { content: "{}", exit: 3, says: "receipt" },
+  ])("refuses $content", async ({ content, exit, says }) => {
+    const file = path.join(aFolder(), "receipt.json");
+    writeFileSync(file, content);
+    const answer = await foldmark(["verify", file]);
+    expect(answer.exit).toBe(exit);
+    expect(answer.err).toContain(says);
   });
 });
 

@@ -143,6 +143,12 @@ describe("POST /v1/answers", () => {
       code: "price.changed",
     },
     { behaviour: "a request with no true statement", order: { request: [0, 4] }, status: 400, code: "request.invalid" },
+    {
+      behaviour: "a hint for a simulation",
+      order: { model: SIMULATION, request: [5], hint: [1] },
+      status: 400,
+      code: "request.invalid",
+    },
     { behaviour: "terms of another payee", order: { payTo: PAYER.address }, status: 402, code: "voucher.invalid" },
     {
       behaviour: "a channel that pays somebody else",

@@ -165,24 +165,32 @@ export class MarketWatch implements MarketView {
     };
   }
 
+  /** Looks at every block since the last look, so many at a time as any endpoint allows. */
   async #readEvents(head: bigint): Promise<void> {
-    const { chain, deployment } = this.#market;
-    const since = this.#head;
-    if (since > 0n && head > since) {
-      const events = await chain.client.getContractEvents({
-        ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
-        ...{ fromBlock: since + 1n, toBlock: head },
-      });
-      for (const event of events) {
-        const id = "id" in event.args ? event.args.id : undefined;
-        if (typeof id !== "string") continue;
-        this.#channels.delete(toChannelId(id));
-        if (event.eventName === "ExitStarted") this.#deps.onExit?.(toChannelId(id));
-      }
+    if (this.#head === 0n) this.#head = head;
+    for (; this.#head < head; ) {
+      const toBlock = lower(head, this.#head + BLOCKS_AT_ONCE);
+      await this.#readRange(this.#head + 1n, toBlock);
+      this.#head = toBlock;
     }
-    this.#head = head;
+  }
+
+  async #readRange(fromBlock: bigint, toBlock: bigint): Promise<void> {
+    const { chain, deployment } = this.#market;
+    const events = await chain.client.getContractEvents({
+      ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
+      ...{ fromBlock, toBlock },
+    });
+    for (const event of events) {
+      const id = "id" in event.args ? event.args.id : undefined;
+      if (typeof id !== "string") continue;
+      this.#channels.delete(toChannelId(id));
+      if (event.eventName === "ExitStarted") this.#deps.onExit?.(toChannelId(id));
+    }
   }
 }
 
+/** Blocks of one request for events. */
+const BLOCKS_AT_ONCE = 1_000n;
 /** What `answerableUntil` says of the payee itself and of an operator that has not been withdrawn. */
 const MAX_UINT40 = 2 ** 40 - 1;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { baseUnits, FoldmarkError, formatAmount, STAKE_PENALTIES } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
-import { connectMarket, type Market, readDeployment } from "../chain/market.ts";
+import { connectMarket, type Market, readDeployment, readProvider } from "../chain/market.ts";
 import { type OfferTerms, publishOffer, registerProvider, stakeUpTo } from "../chain/provider.ts";
 import { type Sender, senderOf } from "../chain/transact.ts";
 import type { NodeConfig } from "../config.ts";
@@ -42,7 +42,7 @@ export const init: Command = {
     const sender = senderOf(market, key.account);
     await checkGas(market, sender);
     const models = await Promise.all(config.models.map(openModel));
-    const hardware = await measure(models, { config, say: context.say });
+    const hardware = (await knownHardware(market, key)) ?? (await measure(models, { config, say: context.say }));
 
     const stake =
       options.stake === undefined
@@ -97,6 +97,15 @@ async function checkGas({ chain }: Market, { account }: Sender): Promise<void> {
     details: { address: account.address },
     hint: "Send it some of the chain's own currency, then run `foldmark init` again: it goes on here.",
   });
+}
+
+/** What was measured before on this very machine is not measured again. */
+async function knownHardware(market: Market, { address }: NodeKey): Promise<Hardware | undefined> {
+  const registered = (await readProvider(market, address))?.hardware;
+  const now = hardwareOf(await describeMachine(), { tokensPerSecond: 0, now: Number(registered?.measuredAt ?? 0) });
+  const isSame = registered?.device === now.device && registered.memoryBytes === BigInt(now.memoryBytes);
+  const tokensPerSecond = (registered?.decodeMilliTokensPerSecond ?? 0) / 1_000;
+  return isSame && tokensPerSecond > 0 ? { ...now, tokensPerSecond } : undefined;
 }
 
 /** The first model that answers in tokens says how fast this machine is. */

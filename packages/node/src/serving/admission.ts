@@ -66,6 +66,10 @@ export async function admit(
       hint: "Read the offer again, or take the prices beside this error.",
     });
   const size = model.measure(request.request);
+  if (request.hint && size.kind === "simulation")
+    throw new FoldmarkError("request.invalid", "A simulation has no answer tokens to hint at.", {
+      details: { fields: ["hint"] },
+    });
   const maximum = maximumOf(size, prices);
   const terms = termsOf(model, maximum, deps);
   const payment = readPayment(header, terms);

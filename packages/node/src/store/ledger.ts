@@ -13,7 +13,7 @@ import {
   type PayeeLedger,
 } from "@foldmark/protocol";
 import type { Address, Hex } from "viem";
-import { openDatabase } from "./openDatabase.ts";
+import { explain, openDatabase } from "./openDatabase.ts";
 import type { SealedBox } from "./sealedBox.ts";
 
 /** A voucher that has been checked, with the most that its request can cost. */
@@ -67,11 +67,13 @@ type Row = Record<string, SQLOutputValue>;
  */
 export class Ledger {
   readonly instance: string;
+  readonly #folder: string;
   readonly #database: DatabaseSync;
   readonly #box: SealedBox;
   readonly #statements = new Map<string, StatementSync>();
 
-  private constructor(database: DatabaseSync, box: SealedBox) {
+  private constructor(folder: string, database: DatabaseSync, box: SealedBox) {
+    this.#folder = folder;
     this.#database = database;
     this.#box = box;
     this.instance = String(this.#get("SELECT value FROM facts WHERE name = 'instance'")?.value);
@@ -86,7 +88,7 @@ export class Ledger {
     try {
       claim(database, folder, owner);
       database.exec("UPDATE vouchers SET status = 'none' WHERE status = 'open'");
-      return new Ledger(database, box);
+      return new Ledger(folder, database, box);
     } catch (error) {
       database.close();
       throw error;
@@ -264,7 +266,7 @@ export class Ledger {
       return result;
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
+      throw explain(error, this.#folder);
     }
   }
 

@@ -54,11 +54,19 @@ function migrate(database: DatabaseSync, file: string): void {
 
 const SQLITE_BUSY = 5;
 const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
 const SQLITE_NOTADB = 26;
 
-function explain(cause: unknown, folder: string): unknown {
+/** What SQLite says, as one of our errors; what is none of SQLite's passes as it is. */
+export function explain(cause: unknown, folder: string): unknown {
   const errcode = cause instanceof Error && "errcode" in cause ? cause.errcode : undefined;
   if (errcode === SQLITE_BUSY) return locked(folder);
+  if (errcode === SQLITE_FULL)
+    return new FoldmarkError("store.disk_full", `The disk of the ledger in ${folder} is full.`, {
+      details: { folder },
+      hint: "Make room; nothing is answered before it is on disk.",
+      cause,
+    });
   if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
     return damaged(path.join(folder, FILE), cause instanceof Error ? cause.message : "unreadable");
   return cause;
