@@ -23,7 +23,7 @@ import { type Branch, lazyBranches, reach } from "./laziness.ts";
 import { type LoopForm, loopFormOf, type VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
 import { I64, ofType, within } from "./ranges.ts";
-import { emitRunDot } from "./runDot.ts";
+import { emitBlockDot, emitRunDot, isBlockInvariant, type RunDot } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
 import { VECTOR_LANES, VectorEmitter } from "./vectors.ts";
 
@@ -101,16 +101,49 @@ class FoldEmitter {
   #vectorColumns(end: Local<"i32">): void {
     const { element, outRowAddress } = this.#lowered;
     const { type } = this.#code.decl;
+    const { runDot } = this.#form;
     const address = () => {
       this.#get(outRowAddress as Node);
       i32.mul(this.#counters.c, BYTES[type]);
       i32.add();
     };
-    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address));
+    const sums = runDot && ((vectors: VectorEmitter) => this.#blockSums(runDot, vectors));
+    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address), sums);
+  }
+
+  /** Sums of the four columns from the counter on. */
+  #blockSums({ form, left, right }: RunDot, vectors: VectorEmitter): void {
+    const { axis } = this.#lowered;
+    const { c } = this.#counters;
+    const addresses = (node: Node) => {
+      const changing = this.#needed.filter((value) => value.level === 2 && reach([node]).has(value));
+      const columns = isBlockInvariant(node) ? [0] : [0, 1, 2, 3];
+      const found = columns.map((column) => {
+        if (column > 0) local.set(c, i32.add(c, 1));
+        for (const value of changing) this.#compute(value);
+        const address = this.#locals.i32();
+        this.#get(node);
+        local.set(address);
+        for (const value of changing) this.#computed.delete(value);
+        return address;
+      });
+      if (columns.length > 1) local.set(c, i32.sub(c, columns.length - 1));
+      return found;
+    };
+    const extent = axis as Extent;
+    const fixed = size.kind(extent.size) === 0 ? extent.max : undefined;
+    const at = { left: addresses(left), right: addresses(right), count: this.#extent(extent), fixed };
+    const sums = emitBlockDot(this.#locals, form, at);
+    const acc = this.#needed.find(({ op }) => op === "acc");
+    if (acc !== undefined) vectors.define(acc, sums);
   }
 
   /** Runs whole turns of the loop that has a vector form. */
-  #vectorTurns(end: Local<"i32">, turn: (vectors: VectorEmitter) => void): void {
+  #vectorTurns(
+    end: Local<"i32">,
+    turn: (vectors: VectorEmitter) => void,
+    before?: (vectors: VectorEmitter) => void,
+  ): void {
     const { loop: over, inside, outside } = this.#form.vector as VectorForm;
     const counter = this.#counters[over.variable];
     const scalar = (node: Node) => this.#get(node);
@@ -119,6 +152,7 @@ class FoldEmitter {
     local.set(whole, i32.and(end, -VECTOR_LANES));
     for (const node of outside) vectors.spread(node);
     loopWhileBelow(counter, whole, VECTOR_LANES, () => {
+      before?.(vectors);
       for (const node of inside) vectors.compute(node);
       turn(vectors);
     });

@@ -1,13 +1,14 @@
 import type { Node } from "./graph.ts";
 import type { Lowered } from "./lower.ts";
 import { ofType, within } from "./ranges.ts";
-import { type RunDot, runDotOf } from "./runDot.ts";
+import { needsNoFlush, type RunDot, runDotOf } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
 import { type VectorLoop, vectorValues } from "./vectors.ts";
 
 export type VectorForm = { loop: VectorLoop; inside: Node[]; outside: Node[] };
 /** How the innermost loop of a fold is written: a dot of runs, vectors with scalars for the rest, or scalars alone. */
 export type LoopForm = { runDot?: RunDot | undefined; vector?: VectorForm | undefined };
+// with both, columns are computed in blocks: their sums as dots of runs, what follows the sum in vectors
 
 /** Iterations from which vectors can pay. */
 const WORTH_VECTORS = 4;
@@ -18,7 +19,7 @@ export function loopFormOf(code: FoldCode, lowered: Lowered, checked: boolean): 
   if (checked) return {};
   if (axis !== undefined && term !== undefined) {
     const runDot = runDotOf(code, lowered);
-    if (runDot !== undefined) return { runDot };
+    if (runDot !== undefined) return { runDot, vector: blockForm(lowered, runDot) };
     if (axis.max < WORTH_VECTORS || term.level !== 3) return {};
     if (element === undefined && !within(term.range, ofType.i32)) return {};
     return { vector: vectorForm(term, { variable: "k", level: 3 }) };
@@ -26,6 +27,19 @@ export function loopFormOf(code: FoldCode, lowered: Lowered, checked: boolean): 
   if (element === undefined || outRowAddress === undefined || cols.max < WORTH_VECTORS || element.level !== 2)
     return {};
   return { vector: vectorForm(element, { variable: "c", level: 2 }) };
+}
+
+/** What follows the sum, for four columns at once; undefined where columns are computed one by one. */
+function blockForm({ graph, axis, element, cols, outRowAddress }: Lowered, { form }: RunDot): VectorForm | undefined {
+  if (element === undefined || outRowAddress === undefined || axis === undefined) return undefined;
+  if (cols.max < WORTH_VECTORS || !needsNoFlush(form, axis.max)) return undefined;
+  const loop: VectorLoop = { variable: "c", level: 2 };
+  const values = vectorValues(
+    [element],
+    loop,
+    graph.nodes.find(({ op }) => op === "acc"),
+  );
+  return values && { loop, ...values };
 }
 
 function vectorForm(root: Node, loop: VectorLoop): VectorForm | undefined {

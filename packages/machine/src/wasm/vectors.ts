@@ -22,11 +22,12 @@ const isAddress = ({ op }: Node): boolean => ["slot32", "wrap", "add32", "scale3
 
 /**
  * The values that change in the loop, in the order of their computation, and the values from outside that they use;
- * undefined where one of them has no vector form.
+ * undefined where one of them has no vector form. `sum` is an accumulator that is given to the emitter.
  */
 export function vectorValues(
   roots: readonly Node[],
   loop: VectorLoop,
+  sum?: Node,
 ): { inside: Node[]; outside: Node[] } | undefined {
   const inside = new Set<Node>();
   const outside = new Set<Node>();
@@ -36,8 +37,8 @@ export function vectorValues(
       outside.add(node);
       continue;
     }
-    if (inside.has(node)) continue;
-    if (node.late || !hasVectorForm(node, loop)) return undefined;
+    if (inside.has(node) || node === sum) continue;
+    if ((node.late && sum === undefined) || !hasVectorForm(node, loop)) return undefined;
     inside.add(node);
     const run = node.op === "load" ? runOf(node, loop) : undefined;
     if (run !== undefined) outside.add(run);
@@ -121,6 +122,11 @@ export class VectorEmitter {
     local.set(result);
     const isSingle = isAddress(node) || isNarrow(node);
     this.#known.set(node, isSingle ? { bits: 32, all: result } : { bits: 64, low: result, high: result });
+  }
+
+  /** Gives a value that was computed elsewhere, as two vectors of 64-bit lanes. */
+  define(node: Node, { low, high }: { low: Vector; high: Vector }): void {
+    this.#setWide(node, (half) => local.get(half === "low" ? low : high));
   }
 
   compute(node: Node): void {

@@ -50,6 +50,23 @@ describe("a session of a transformer", () => {
     expect((await openWasm(program, source)).run(job)).toEqual(expected);
   });
 
+  it.each([
+    { heads: 2, group: 1, headSize: 8, width: 8 },
+    { heads: 3, group: 3, headSize: 16, width: 20 },
+    { heads: 2, group: 2, headSize: 64, width: 12 },
+    { heads: 4, group: 2, headSize: 5, width: 16 },
+  ])("gives every element of the reference over a longer history, $heads heads of $headSize", async (of) => {
+    const other = tinyTransformer({ maxT: 64, vocabulary: 7, layers: 1, ...of });
+    const weights = tinyConstants(other.program, of.headSize);
+    const tokens = Array.from({ length: 37 }, (_, t) => (t * 5 + (t >> 2)) % 7);
+    const request = [i32([1, ...Array<number>(63).fill(0)]), i32([1])];
+    const want = other.program.stages.map((_, stage) => ({ stage, fold: 0, steps: "all" as const }));
+    const job = { T: tokens.length, request, claimed: [i32(tokens)], want };
+    const engines = [openReference, openWasm].map((open) => open(other.program, (i) => weights[i] ?? new Uint8Array()));
+    const [expected, actual] = (await Promise.all(engines)).map((engine) => engine.run(job));
+    for (const stage of want.keys()) expect(actual?.[stage], `stage ${stage}`).toEqual(expected?.[stage]);
+  });
+
   it("decodes, prefills, batches and runs whole to the same logits", async () => {
     const engine = await openWasm(program, source);
     const tokens = someTokens(150);
