@@ -1,5 +1,6 @@
 import path from "node:path";
 import { parseAmount } from "@foldmark/protocol";
+import { z } from "zod";
 import { ask } from "../ask.ts";
 import { checkAnswer, findingLines, openEngine } from "../check.ts";
 import { startServer } from "../foldmark.ts";
@@ -14,6 +15,8 @@ const FALSE_TOKEN = 3;
 /** Cheaper than the others, so that a caller with a low price cap gets it. */
 const OFFER = { in: "0.05", out: "0.20", unit: "10" };
 
+const health = z.looseObject({ block: z.number().optional() });
+
 /** A provider changes one token of an answer and signs it. Whoever computes it again names the place and two logits. */
 export async function lieStep(stage: Stage, progress: Progress): Promise<StepResult> {
   progress.say("a fourth provider joins, cheaper than the others");
@@ -25,7 +28,7 @@ export async function lieStep(stage: Stage, progress: Progress): Promise<StepRes
     ready: readyLine,
   });
   stage.providers.push({ ...home, name: "mallory", process: server, url: ready.url, tokensPerSecond: 0 });
-  await offerSeen(stage);
+  await chainSeen(stage);
 
   progress.note(`asking, at its price at most: ${QUESTION}`);
   const cap = `in=${parseAmount(OFFER.in)}, out=${parseAmount(OFFER.out)}`;
@@ -72,15 +75,14 @@ export async function lieStep(stage: Stage, progress: Progress): Promise<StepRes
   }
 }
 
-/** Waits until the gateway has read the new offer from the chain. */
-async function offerSeen(stage: Stage): Promise<void> {
-  const { url, apiKey } = need(stage, "gateway");
-  const wanted = parseAmount(OFFER.out).toString();
+/** Waits until the gateway has read the chain up to where it is now. */
+async function chainSeen(stage: Stage): Promise<void> {
+  const head = await need(stage, "chain").client.getBlockNumber({ cacheTime: 0 });
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
-    const response = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${apiKey}` } });
-    if ((await response.text()).includes(`"${wanted}"`)) return;
+    const { block } = health.parse(await (await fetch(`${need(stage, "gateway").url}/health`)).json());
+    if (block !== undefined && BigInt(block) >= head) return;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  throw new Error("the gateway has not seen the new offer after 30 s");
+  throw new Error(`the gateway has not read block ${head} after 30 s`);
 }
