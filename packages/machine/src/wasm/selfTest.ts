@@ -1,11 +1,12 @@
 import { MachineError } from "../errors.ts";
+import { BYTES } from "../program.ts";
 import { arithmetic } from "../reference/arithmetic.ts";
 import { mulShift, philox, roundShift, squareRoot, unsignedDivide } from "./arithmetic.ts";
-import { defineFunction, instantiate, type Local, local } from "./asm.ts";
+import { defineFunction, i32, instantiate, type Local, local, v128 } from "./asm.ts";
 import { paddedColumns, paddedRows } from "./dotKernels.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
-import { emitRunDot, type RunForm } from "./runDot.ts";
+import { emitBlockDot, emitRunDot, needsNoFlush, type RunForm } from "./runDot.ts";
 
 /**
  * Runs every kernel on small inputs against plain JavaScript: a compiler that miscompiles one must not sign answers.
@@ -147,22 +148,29 @@ const RUN_FORMS: RunForm[] = [
 ];
 
 function checkRuns(arena: Arena, form: RunForm): void {
-  const run = defineFunction({ in: ["i32", "i32", "i32"], out: ["i64"] }, ([left, right, count], locals) => {
+  const one = defineFunction({ in: ["i32", "i32", "i32"], out: ["i64"] }, (args, locals) => {
+    const [left, right, count] = args as [Address, Address, Address];
     const sum = locals.i64();
-    emitRunDot(locals, form, {
-      left: left as Local<"i32">,
-      right: right as Local<"i32">,
-      count: count as Local<"i32">,
-      sum,
-    });
+    emitRunDot(locals, form, { left, right, count, sum });
     local.get(sum);
   });
-  const { dot } = instantiate(arena.memory, { dot: run });
+  const four = defineFunction({ in: ["i32", "i32", "i32", "i32"], out: [] }, (args, locals) => {
+    const [left, right, count, out] = args as [Address, Address, Address, Address];
+    const columns = [0, 1, 2, 3].map((column) => {
+      const address = locals.i32();
+      local.set(address, i32.add(right, column * BYTES[form.right]));
+      return address;
+    });
+    const { low, high } = emitBlockDot(locals, form, { left: [left], right: columns, count, fixed: undefined });
+    v128.store({ align: 1 }, out, low);
+    v128.store({ align: 1, offset: 16 }, out, high);
+  });
+  const kernels = instantiate(arena.memory, { one, four });
   const block = arena.allocate(512);
   const view = new DataView(arena.memory.buffer, block, 512);
   const write = (type: RunForm["left"], offset: number, seed: number) => {
     const next = values(type === "i8" ? 8 : 16, seed);
-    return Array.from({ length: 40 }, (_, at) => {
+    return Array.from({ length: 48 }, (_, at) => {
       // -32,768 squared twice is the one sum of a turn that no lane holds: ranges exclude it
       const value = Math.max(next.next().value, type === "i16" ? -32_767 : -128);
       if (type === "i8") view.setInt8(offset + at, value);
@@ -171,15 +179,21 @@ function checkRuns(arena: Arena, form: RunForm): void {
     });
   };
   const [a, b] = [write(form.left, 0, 2), write(form.right, 128, 3)];
-  for (const count of [1, 7, 8, 9, 24, 39]) {
-    const actual = Reflect.apply(dot as (...args: number[]) => number, undefined, [
-      block,
-      block + 128,
-      count,
-    ]) as unknown as bigint;
-    const expected = a.slice(0, count).reduce((sum, value, at) => sum + BigInt(value * (b[at] as number)), 0n);
+  const call = (name: "one" | "four", ...args: number[]): unknown =>
+    Reflect.apply(kernels[name] as () => number, undefined, args);
+  const compare = (kernel: string, count: number, column: number, actual: unknown) => {
+    const expected = a.slice(0, count).reduce((sum, value, at) => sum + BigInt(value * (b[at + column] as number)), 0n);
     if (actual !== expected)
-      throw mismatch("dot of runs", { ...form, count, actual: String(actual), expected: String(expected) });
+      throw mismatch(kernel, { ...form, count, column, actual: String(actual), expected: String(expected) });
+  };
+  for (const count of [1, 7, 8, 9, 24, 39]) {
+    compare("dot of runs", count, 0, call("one", block, block + 128, count));
+    if (!needsNoFlush(form, count)) continue;
+    call("four", block, block + 128, count, block + 256);
+    for (const column of [0, 1, 2, 3])
+      compare("dot of four runs", count, column, view.getBigInt64(256 + column * 8, true));
   }
   arena.free(block);
 }
+
+type Address = Local<"i32">;
