@@ -6,6 +6,7 @@ import type { Metrics } from "./metrics.ts";
 import { accessLog } from "./middleware/accessLog.ts";
 import { callerOf, requestContext } from "./middleware/context.ts";
 import { errorHandler } from "./middleware/errorHandler.ts";
+import { idempotency } from "./middleware/idempotency.ts";
 import { jsonBody } from "./middleware/jsonBody.ts";
 import { rateLimit } from "./middleware/rateLimit.ts";
 import { requireApiKey } from "./middleware/requireApiKey.ts";
@@ -68,7 +69,8 @@ export function createApp(options: AppOptions, deps: AppDeps): Express {
       showsHeaders: true,
     }),
   );
-  app.post(["/v1/chat/completions", "/v1/simulations"], jsonBody({ limitBytes: options.bodyLimitBytes }));
+  const bought = ["/v1/chat/completions", "/v1/simulations"];
+  app.post(bought, jsonBody({ limitBytes: options.bodyLimitBytes }), idempotency(gateway));
   app.use(chatCompletionsRoute({ gateway, metrics }), simulationsRoute({ gateway }), receiptsRoute({ db, sealing }));
 
   app.use((request) => {

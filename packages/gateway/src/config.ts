@@ -52,6 +52,9 @@ export const gatewayConfig = z.strictObject({
     .prefault({})
     .describe("How long a provider may take before it is replaced."),
   drainMs: milliseconds.default(30_000).describe("How long running requests are waited for at the end."),
+  housekeepingMs: milliseconds
+    .default(60_000)
+    .describe("How often expired tensors are deleted and deposits of stopped channels are taken back."),
   logLevel: z.enum(LOG_LEVELS).default("info"),
 });
 

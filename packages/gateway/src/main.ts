@@ -10,7 +10,12 @@ import { openKeystore, readPasswordFile } from "./keystore.ts";
 import { openFolder, startGateway } from "./start.ts";
 import { type Database, openStore } from "./store/open.ts";
 
-const ENVIRONMENT = { variables: process.env, prefix: "FOLDMARK_GATEWAY_" };
+const { DATABASE_URL } = process.env;
+const ENVIRONMENT = {
+  // the name that hosts of databases use
+  variables: { ...(DATABASE_URL && { FOLDMARK_GATEWAY_DATABASE_URL: DATABASE_URL }), ...process.env },
+  prefix: "FOLDMARK_GATEWAY_",
+};
 
 /** Settings that have a flag: those that are no group. */
 const settings = new Map(
@@ -34,7 +39,7 @@ withSettings(program.command("start").description("Serve requests until SIGTERM 
   const key = await openKeystore(config.keystore, await passwordOf(config.passwordFile));
   const gateway = await startGateway(config, { log, key, now: Date.now });
   const { url, address, models } = gateway;
-  log.info({ url, address, models }, "ready");
+  log.info({ event: "ready", url, address, models }, "serving");
   print({ event: "ready", url, address, models });
   const stop = (signal: NodeJS.Signals) => {
     log.info({ signal }, "stopping");

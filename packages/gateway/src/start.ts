@@ -24,6 +24,7 @@ import { openMarket } from "./market/openMarket.ts";
 import { openMetrics } from "./metrics.ts";
 import { openModels } from "./models/openModels.ts";
 import { openDeposits } from "./payments/deposits.ts";
+import { leaveStopped } from "./payments/leaveStopped.ts";
 import { openMutex } from "./payments/mutex.ts";
 import { Payer } from "./payments/payer.ts";
 import { openConnections } from "./providers/connections.ts";
@@ -34,6 +35,7 @@ import type { GatewayDeps } from "./serving/gateway.ts";
 import { Settlement } from "./serving/settlement.ts";
 import { openTally } from "./serving/tally.ts";
 import { releaseReservations } from "./store/apiKeys.ts";
+import { deleteOldKeys, releaseRunningKeys } from "./store/idempotency.ts";
 import { openStore } from "./store/open.ts";
 import { openSealing } from "./store/sealing.ts";
 
@@ -48,7 +50,7 @@ export type RunningGateway = {
 export type StartDeps = { log: Logger; key: GatewayKey; now: () => number };
 
 const LOCAL_CHAIN = 31_337;
-const HOUSEKEEPING_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 /**
  * Starts a gateway and returns when it takes requests.
@@ -125,6 +127,7 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const settlement = new Settlement({ ...serving, db, models });
   const instance = config.salt;
   await releaseReservations(db, instance);
+  await releaseRunningKeys(db, instance);
   const open = await settlement.takeUp(config.salt);
   if (open > 0) log.info({ vouchers: open }, "vouchers of an earlier run are asked for");
 
@@ -141,9 +144,13 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const onError = (error: unknown) => log.error({ err: error }, "housekeeping failed");
   undo.use(poll(() => settlement.run(), { intervalMs: 1_000, onError }));
   undo.use(poll(() => tally.flush(), { intervalMs: 1_000, onError }));
-  undo.use(
-    poll(() => deleteExpiredTensors(db, { chainNow: market.chainNow() }), { intervalMs: HOUSEKEEPING_MS, onError }),
-  );
+  const keepHouse = async () => {
+    await deleteExpiredTensors(db, { chainNow: market.chainNow() });
+    await deleteOldKeys(db, { beforeMs: now() - DAY_MS });
+    // the contract knows the chain's time alone
+    await leaveStopped(db, { salt: config.salt, payer, deposits, chainNow: view.head?.timestamp ?? 0n });
+  };
+  undo.use(poll(keepHouse, { intervalMs: config.housekeepingMs, onError }));
 
   let isDraining = false;
   const gateway: GatewayDeps = {

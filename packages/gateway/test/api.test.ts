@@ -428,6 +428,45 @@ describe("receipts", () => {
   });
 });
 
+describe("Idempotency-Key", () => {
+  const send = (idempotencyKey: string, over: object = {}, key = world.keys.rich.key) =>
+    call("/v1/chat/completions", chat(over), { key, headers: { "idempotency-key": idempotencyKey } });
+
+  it.each([
+    { behaviour: "a whole answer", over: {} },
+    { behaviour: "a stream", over: { stream: true } },
+  ])("gives $behaviour again without buying another one", async ({ behaviour, over }) => {
+    const first = await send(behaviour.replaceAll(" ", "-"), over);
+    expect(first.status).toBe(200);
+    let again = first;
+    await expect
+      .poll(async () => {
+        again = await send(behaviour.replaceAll(" ", "-"), over);
+        return again.headers.get("x-idempotent-replay");
+      })
+      .toBe("true");
+    expect([again.text, again.headers.get("content-type")]).toEqual([first.text, first.headers.get("content-type")]);
+    expect(world.asked()).toHaveLength(1);
+  });
+
+  it("refuses another body under the same key, but not another account's", async () => {
+    await send("one-key");
+    const other = await send("one-key", { max_tokens: 5 });
+    expect([other.status, other.json().error.code]).toEqual([409, "request.idempotency_conflict"]);
+    expect((await send("one-key", { max_tokens: 5 }, world.keys.other.key)).status).toBe(200);
+  });
+
+  it("refuses a second request while the first is running, and takes it after the first has failed", async () => {
+    world.script({ stallsAfter: 2 }, { stallsAfter: 2 }, { stallsAfter: 2 });
+    const first = send("slow");
+    await expect.poll(() => world.asked().length).toBeGreaterThan(0);
+    expect((await send("slow")).json().error.code).toBe("request.idempotency_conflict");
+    expect((await first).status).toBe(503);
+    world.reset();
+    await expect.poll(async () => (await send("slow")).status).toBe(200);
+  });
+});
+
 describe("logs", () => {
   it("hold no prompt, no answer and no key", async () => {
     await call("/v1/chat/completions", chat());

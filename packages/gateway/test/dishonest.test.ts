@@ -1,4 +1,5 @@
 import { baseUnits, checkRouting, parseReceipt } from "@foldmark/protocol";
+import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { accountAt } from "./support/chain.ts";
@@ -7,7 +8,7 @@ import { openWorld, PRICES, type World } from "./support/world.ts";
 let world: World;
 let client: OpenAI;
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ settings: { housekeepingMs: 100 } });
   client = new OpenAI({ apiKey: world.keys.rich.key, baseURL: `${world.gateway.url}/v1`, maxRetries: 0 });
 }, 120_000);
 afterAll(() => world[Symbol.asyncDispose]());
@@ -93,6 +94,31 @@ describe("a channel whose provider breaks trust", () => {
     world.reset();
     for (let seed = 0; seed < 6; seed++) expect((await ask(seed)).provider).not.toBe(liar);
     expect(world.byAddress(liar).asked).toEqual([]);
+  });
+
+  it("gives its deposit back after the notice", async () => {
+    const { contracts } = world.deployment;
+    const { client } = world.connection;
+    const exits = () =>
+      client.getContractEvents({
+        address: contracts.channels,
+        abi: paymentChannelsAbi,
+        eventName: "Exited",
+        fromBlock: 0n,
+      });
+    const started = () =>
+      client.getContractEvents({
+        address: contracts.channels,
+        abi: paymentChannelsAbi,
+        eventName: "ExitStarted",
+        fromBlock: 0n,
+      });
+    await expect.poll(async () => (await started()).length, { timeout: 10_000 }).toBe(2);
+    expect(await exits()).toEqual([]);
+    await world.anvil.test.increaseTime({ seconds: 601 });
+    await world.anvil.test.mine({ blocks: 1 });
+    await expect.poll(async () => (await exits()).length, { timeout: 10_000 }).toBe(2);
+    expect((await exits()).every(({ args }) => (args.amount ?? 0n) > 0n)).toBe(true);
   });
 });
 

@@ -28,10 +28,11 @@ export type Deposits = {
   cover(channel: Channel, id: ChannelId, ceiling: BaseUnits): Promise<number | undefined>;
   /** What has been redeemed from the channel. */
   redeemed(id: ChannelId): Promise<BaseUnits>;
-  /** Asks the whole deposit back. What has been promised can still be redeemed during the notice. */
-  startExit(channel: Channel, id: ChannelId): Promise<void>;
-  /** Tops up when the provider sees less than we do: forgets what is known of the deposit. */
-  forget(id: ChannelId): void;
+  /**
+   * Takes one step towards getting a channel's deposit back: gives notice, or, once the notice has passed, takes out what
+   * is left. What was promised can be redeemed until then. Returns whether there is nothing left to do.
+   */
+  leave(channel: Channel, id: ChannelId, chainNow: bigint): Promise<boolean>;
 };
 
 export function openDeposits(options: DepositsOptions, { publicClient, wallet, mutex, now }: DepositsDeps): Deposits {
@@ -118,19 +119,27 @@ export function openDeposits(options: DepositsOptions, { publicClient, wallet, m
       const balance = await publicClient.readContract({ ...at, functionName: "balanceOf", args: [id] });
       return baseUnits(balance.redeemed);
     },
-    async startExit(channel, id) {
+    async leave(channel, id, chainNow) {
       const release = await mutex.take("wallet");
+      covered.delete(id);
       try {
-        const { deposit: amount } = await publicClient.readContract({ ...at, functionName: "balanceOf", args: [id] });
-        if (amount > 0n)
+        const { deposit: whole, redeemed } = await publicClient.readContract({
+          ...at,
+          functionName: "balanceOf",
+          args: [id],
+        });
+        if (whole === redeemed) return true;
+        const exit = await publicClient.readContract({ ...at, functionName: "exitOf", args: [id] });
+        if (exit.amount === 0n)
           await mined(() =>
-            wallet.writeContract({ ...at, functionName: "startExit", args: [channel, amount], chain: null }),
+            wallet.writeContract({ ...at, functionName: "startExit", args: [channel, whole], chain: null }),
           );
-        covered.delete(id);
+        else if (BigInt(exit.readyAt) <= chainNow)
+          await mined(() => wallet.writeContract({ ...at, functionName: "finishExit", args: [channel], chain: null }));
+        return false;
       } finally {
         release();
       }
     },
-    forget: (id) => void covered.delete(id),
   };
 }

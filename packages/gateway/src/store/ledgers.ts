@@ -41,6 +41,7 @@ export async function openChannelRecord(
       largest_charged: largestCharged,
       last_ceiling: lastCeiling,
       stopped: null,
+      is_empty: false,
       created_at: BigInt(nowMs),
     })
     .onConflict((conflict) => conflict.column("id").doNothing())
@@ -129,6 +130,23 @@ export async function storeLedger(db: Database, id: ChannelId, ledger: PayerLedg
 /** From now on no voucher is signed on this channel. */
 export async function stopChannel(db: Database, id: ChannelId, reason: string): Promise<void> {
   await db.updateTable("channels").set({ stopped: reason }).where("id", "=", id).where("stopped", "is", null).execute();
+}
+
+/** Stopped channels of one gateway that may still hold money of its own. */
+export async function stoppedChannels(db: Database, salt: Hex): Promise<{ payee: Address; asset: AssetId }[]> {
+  const rows = await db
+    .selectFrom("channels")
+    .select(["payee", "asset"])
+    .where("salt", "=", salt)
+    .where("stopped", "is not", null)
+    .where("is_empty", "=", false)
+    .execute();
+  return rows.map(({ payee, asset }) => ({ payee: payee as Address, asset: asset as AssetId }));
+}
+
+/** Nothing of a stopped channel's deposit is left. */
+export async function forgetStopped(db: Database, id: ChannelId): Promise<void> {
+  await db.updateTable("channels").set({ is_empty: true }).where("id", "=", id).execute();
 }
 
 /** Vouchers of one gateway's channels that are out without a known end, oldest first. */

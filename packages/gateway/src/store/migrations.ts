@@ -35,6 +35,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn("largest_charged", money, (c) => c.notNull())
         .addColumn("last_ceiling", money, (c) => c.notNull())
         .addColumn("stopped", "text")
+        .addColumn("is_empty", "boolean", (c) => c.notNull())
         .addColumn("created_at", "int8", (c) => c.notNull())
         .execute();
       await db.schema
@@ -73,7 +74,7 @@ export const migrations: Record<string, Migration> = {
         .addColumn("key_id", "text", (c) => c.notNull().references("api_keys.id"))
         .addColumn("idempotency_key", "text", (c) => c.notNull())
         .addColumn("body_hash", "text", (c) => c.notNull())
-        .addColumn("status", "int4")
+        .addColumn("gateway", "text", (c) => c.notNull())
         .addColumn("answer", "bytea")
         .addColumn("created_at", "int8", (c) => c.notNull())
         .addPrimaryKeyConstraint("idempotency_pk", ["key_id", "idempotency_key"])

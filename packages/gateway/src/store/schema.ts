@@ -25,6 +25,8 @@ export type ChannelRow = {
   last_ceiling: bigint;
   /** Why no voucher is signed any more; null while the channel is in use. */
   stopped: string | null;
+  /** A stopped channel whose deposit has come back. */
+  is_empty: boolean;
   created_at: bigint;
 };
 
@@ -65,7 +67,8 @@ export type IdempotencyRow = {
   key_id: string;
   idempotency_key: string;
   body_hash: string;
-  status: number | null;
+  /** Which gateway has it running. */
+  gateway: string;
   /** The answer, encrypted; null while the first request is running. */
   answer: Uint8Array | null;
   created_at: bigint;
