@@ -7,9 +7,12 @@ import {
   recoverReceipt,
   signVoucher,
 } from "@foldmark/protocol";
+import { tokensOf } from "@foldmark/workloads";
+import fc from "fast-check";
 import OpenAI from "openai";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { chatCompletion, chatCompletionChunk } from "../src/schemas/answers.ts";
+import type { Behaviour } from "./support/scriptedProvider.ts";
 import { openWorld, type World } from "./support/world.ts";
 
 let world: World;
@@ -293,6 +296,53 @@ describe("failover", () => {
   });
 });
 
+describe("whatever providers do", () => {
+  const anyCount = fc.integer({ min: 0, max: 14 });
+  const anyBehaviour: fc.Arbitrary<Behaviour> = fc.oneof(
+    fc.constant({}),
+    anyCount.map((diesAfter) => ({ diesAfter })),
+    anyCount.map((errorAfter) => ({ errorAfter })),
+    fc.tuple(anyCount, anyCount).map(([at, diesAfter]) => ({ lies: { [at]: 9 }, diesAfter })),
+    fc.constant({ endless: true }),
+    fc.constant({ signsNothing: true }),
+    fc.constant({ garbage: "event: tokens\ndata: [1]\n\n" }),
+    fc.constant({ refuse: { status: 503, code: "node.draining" } }),
+    fc.constant({ untilTooEarly: 1_000n }),
+  );
+
+  it("a stream is the true text, or ends with an error and costs nothing", async () => {
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fc.array(anyBehaviour, { minLength: 1, maxLength: 3 }), async (behaviours) => {
+        world.reset();
+        world.setAnswer(TEXT);
+        world.script(...behaviours);
+        const before = await spentOf("rich");
+        let shown = "";
+        const ended = await streamed({}, { onText: (text) => (shown = text) }).catch((error: unknown) => error);
+        if (ended instanceof Error) {
+          expect(ended).toBeInstanceOf(OpenAI.APIError);
+          outcomes.add(String((ended as { code?: string }).code));
+          await expect.poll(() => spentOf("rich")).toBe(before);
+        } else {
+          outcomes.add("answered");
+          const { text, receipt_id, price } = ended as Awaited<ReturnType<typeof streamed>>;
+          const receipt = await parsedReceipt(receipt_id);
+          // what is shown is what was signed, whoever signed it: a lie that nobody else has seen is found by the check
+          const tokens = tokensOf(receipt.claimed[0] ?? new Uint8Array()).slice(receipt.usage.promptTokens);
+          expect(text).toBe(world.tokenizer.decode(tokens));
+          expect(checkRouting(receipt).status).toBe("ok");
+          expect(await spentOf("rich")).toBe(before + BigInt(price));
+        }
+        expect(shown.length).toBeLessThanOrEqual(TEXT.length + 8);
+      }),
+      { seed: 11, numRuns: 25 },
+    );
+    expect(outcomes.has("answered")).toBe(true);
+    expect(outcomes.size).toBeGreaterThan(1);
+  });
+});
+
 describe("a caller that leaves", () => {
   it("has its answer cut at the tokens delivered, and pays for them", async () => {
     const before = await spentOf("other");
@@ -321,11 +371,11 @@ describe("a caller that leaves", () => {
   });
 });
 
+/** What a key has spent, once nothing is set aside for it any more. */
 async function spentOf(name: keyof World["keys"]): Promise<bigint> {
-  const { keys } = await world.keyList();
-  const key = keys.find(({ id }) => id === world.keys[name].id);
-  expect(key?.reserved).toBe("0");
-  return parseAmount(key?.spent ?? "");
+  const found = async () => (await world.keyList()).keys.find(({ id }) => id === world.keys[name].id);
+  await expect.poll(async () => (await found())?.reserved).toBe("0");
+  return parseAmount((await found())?.spent ?? "");
 }
 async function transparency() {
   return (await (await fetch(`${world.gateway.url}/v1/transparency`)).json()) as {

@@ -17,6 +17,9 @@ import { type PreparedChat, prepareChat } from "../serving/prepareChat.ts";
 import { type CompletionHead, completion, deltaChunk, usageChunk, usageOf } from "./chatShapes.ts";
 import { foldmarkFields, foldmarkHeaders, RECEIPT_HEADER, receiptUrl } from "./foldmarkFields.ts";
 
+/** How long a client may leave a full socket unread before it counts as gone. */
+const READER_STALL_MS = 60_000;
+
 type Deps = { gateway: GatewayDeps; metrics: Metrics };
 
 /** One chat request, parsed and rendered. */
@@ -122,7 +125,11 @@ async function streamChat(
   };
   const sink = {
     text: async (piece: string) => {
-      if (piece !== "") await (await opened()).send(deltaChunk(head, { delta: { content: piece }, includesUsage }));
+      if (piece === "") return;
+      // who never reads would hold a provider for ever
+      const stalled = setTimeout(() => response.destroy(), READER_STALL_MS);
+      await (await opened()).send(deltaChunk(head, { delta: { content: piece }, includesUsage }));
+      clearTimeout(stalled);
     },
     signal: callerGone(response),
   };
