@@ -1,0 +1,191 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { baseUnits, type Receipt } from "@foldmark/protocol";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeMonteCarlo, writeTinyChat } from "../../gateway/test/support/packages.ts";
+import { type CheckName, type VerifyOptions, verify } from "../src/index.ts";
+import { ASKED, aReceipt, asJson, honestTokens, OPERATOR, openWorld, PROVIDERS, type World } from "./receipts.ts";
+
+const folder = mkdtempSync(path.join(tmpdir(), "foldmark-sdk-"));
+let world: World;
+let text: string;
+
+beforeAll(async () => {
+  world = await openWorld(await writeTinyChat(folder));
+  text = world.pkg.tokenizer().decode(honestTokens(world).tokens);
+});
+afterAll(() => {
+  world.engine.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const check = (receipt: Receipt, options: Partial<VerifyOptions> = {}) =>
+  verify(asJson(receipt), { package: world.pkg, engine: world.engine, messages: ASKED, text, ...options });
+
+const other = (token: number) => (token > 16 ? token - 1 : token + 17);
+
+describe("verify", () => {
+  it("finds everything in order in an honest receipt", async () => {
+    const { ok, findings, execution } = await check(await aReceipt(world));
+    expect(findings.map(({ check, status }) => [check, status])).toEqual([
+      ...["receipt", "model", "statement", "answer", "request", "text", "cut", "routing", "price", "execution"].map(
+        (name) => [name, "holds"],
+      ),
+    ]);
+    expect(ok).toBe(true);
+    expect(execution).toEqual({ equal: true });
+  });
+
+  it("opens and closes an engine of its own when none is given", async () => {
+    const { ok } = await verify(asJson(await aReceipt(world)), { package: world.pkg, messages: ASKED.messages });
+    // without its parameters the messages stand for the defaults, which were not asked for
+    expect(ok).toBe(false);
+    expect((await verify(asJson(await aReceipt(world)), { package: world.pkg, messages: ASKED, text })).ok).toBe(true);
+  });
+
+  it("names the position of a changed token and the scores that refute it", async () => {
+    const at = 3;
+    const receipt = await aReceipt(world, { tokens: (tokens) => tokens.map((t, i) => (i === at ? other(t) : t)) });
+    const { ok, execution } = await check(receipt);
+    const { tokens, prompt } = honestTokens(world);
+    expect(ok).toBe(false);
+    expect(execution).toMatchObject({
+      equal: false,
+      rule: "token",
+      position: prompt.length + at,
+      claimed: { token: other(tokens[at] ?? 0) },
+      expected: { token: tokens[at] },
+    });
+  });
+
+  const passesOver = (content: Parameters<NonNullable<Parameters<typeof aReceipt>[1]>["content"] & object>[0]) => ({
+    ...content,
+    routing: {
+      ...content.routing,
+      // the other provider, alone before this one and not among the skipped
+      candidates: content.routing.candidates.map((candidate) =>
+        candidate.provider === content.answer.payee
+          ? candidate
+          : { ...candidate, stake: { amount: baseUnits(100_000n), unbonding: baseUnits(0n) } },
+      ),
+    },
+  });
+
+  it.each<{ lie: string; fails: CheckName; receipt: () => Promise<Receipt>; options?: Partial<VerifyOptions> }>([
+    {
+      lie: "another text was shown",
+      fails: "text",
+      receipt: () => aReceipt(world),
+      options: { text: "something else" },
+    },
+    {
+      lie: "other messages were answered",
+      fails: "request",
+      receipt: () => aReceipt(world),
+      options: { messages: { ...ASKED, messages: [{ role: "user", content: "Say nothing." }] } },
+    },
+    {
+      lie: "another temperature was used",
+      fails: "request",
+      receipt: () => aReceipt(world),
+      options: { messages: { ...ASKED, temperature: 0.9 } },
+    },
+    {
+      lie: "another seed was used",
+      fails: "request",
+      receipt: () => aReceipt(world),
+      options: { messages: { ...ASKED, seed: 43 } },
+    },
+    {
+      lie: "the price is one unit too high",
+      fails: "price",
+      receipt: () => aReceipt(world, { content: (c) => ({ ...c, price: baseUnits(c.price + 1n) }) }),
+    },
+    {
+      lie: "a provider with more weight was passed over",
+      fails: "routing",
+      receipt: () => aReceipt(world, { content: passesOver }),
+    },
+    {
+      lie: "the claimed tensor is not the signed one",
+      fails: "statement",
+      receipt: () =>
+        aReceipt(world, { content: (c) => ({ ...c, claimed: c.claimed.map((tensor) => tensor.map((b) => b ^ 1)) }) }),
+    },
+    {
+      lie: "the gateway that is named did not sign",
+      fails: "receipt",
+      receipt: async () => {
+        const [a, b] = [await aReceipt(world), await aReceipt(world, { limit: 11 })];
+        return { ...a, signature: b.signature };
+      },
+    },
+    {
+      lie: "the answer ends before the limit and nobody cut it",
+      fails: "cut",
+      receipt: () => aReceipt(world, { tokens: (tokens) => tokens.slice(0, 5), limit: 5 }),
+      options: { text: undefined as never },
+    },
+    {
+      lie: "a key that never answered for the provider signed",
+      fails: "answer",
+      receipt: () => aReceipt(world, { signer: OPERATOR }),
+      options: { chain: { answerableUntil: async () => 0n } },
+    },
+  ])("fails at $fails when $lie", async ({ fails, receipt, options }) => {
+    const given =
+      options && "text" in options && options.text === undefined ? { ...options, text: await cutText(5) } : options;
+    const { ok, findings } = await check(await receipt(), given);
+    expect(ok).toBe(false);
+    expect(findings.filter(({ status }) => status === "fails").map(({ check }) => check)).toContain(fails);
+  });
+
+  const cutText = async (n: number) => world.pkg.tokenizer().decode(honestTokens(world).tokens.slice(0, n));
+
+  it("takes an answer that its caller cut", async () => {
+    const receipt = await aReceipt(world, { tokens: (tokens) => tokens.slice(0, 5), limit: 5 });
+    const { ok } = await check(receipt, { cut: true, text: await cutText(5) });
+    expect(ok).toBe(true);
+  });
+
+  it("takes an answer that a stop string of its caller ended, and shows the text before it", async () => {
+    const { tokens } = honestTokens(world);
+    const stop = (await cutText(5)).slice((await cutText(4)).length);
+    const first =
+      Array.from(tokens.keys()).findIndex((i) =>
+        world.pkg
+          .tokenizer()
+          .decode(tokens.slice(0, i + 1))
+          .includes(stop),
+      ) + 1;
+    const receipt = await aReceipt(world, { tokens: (all) => all.slice(0, first), limit: first });
+    const shown = (await cutText(first)).slice(0, (await cutText(first)).indexOf(stop));
+    const { ok, findings } = await check(receipt, { messages: { ...ASKED, stop }, text: shown });
+    expect(findings.filter(({ status }) => status === "fails")).toEqual([]);
+    expect(ok).toBe(true);
+  });
+
+  it("does not judge an operator's key without a chain, and takes it with one", async () => {
+    const receipt = await aReceipt(world, { signer: OPERATOR });
+    const status = async (options: Partial<VerifyOptions>) =>
+      (await check(receipt, options)).findings.find(({ check }) => check === "answer")?.status;
+    expect(await status({})).toBe("unchecked");
+    expect(await status({ chain: { answerableUntil: async () => 2n ** 40n - 1n } })).toBe("holds");
+    expect(PROVIDERS.map(({ address }) => address)).not.toContain(OPERATOR.address);
+  });
+
+  it("does not compute with a package that the receipt is not about", async () => {
+    const { ok, findings, execution } = await check(await aReceipt(world), { package: await writeMonteCarlo(folder) });
+    expect(ok).toBe(false);
+    expect(execution).toBeUndefined();
+    expect(findings.find(({ check }) => check === "model")?.status).toBe("fails");
+  });
+
+  it("refuses JSON that is no receipt, and messages that are none", async () => {
+    await expect(verify({}, { package: world.pkg })).rejects.toMatchObject({ code: "receipt.malformed" });
+    await expect(check(await aReceipt(world), { messages: "hello" })).rejects.toMatchObject({
+      code: "request.invalid",
+    });
+  });
+});
