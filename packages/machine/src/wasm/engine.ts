@@ -20,15 +20,16 @@ import { BlockBuffers } from "./buffers.ts";
 import { type CompiledFold, compileFolds } from "./compile.ts";
 import { placeConstants } from "./constants.ts";
 import { dotFormOf } from "./dotForm.ts";
-import { BLOCK_ROWS, Evaluator, type Row, type Scene, type Sink } from "./evaluate.ts";
+import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold } from "./explain.ts";
 import { type Folds, readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
 import { compileKernels } from "./kernels.ts";
+import { runLastStage } from "./lastStage.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
-import { placeAt, shapeOf, slotShapeOf } from "./places.ts";
+import { slotShapeOf } from "./places.ts";
 import { assertKernels } from "./selfTest.ts";
 import { keptLayout, WasmSession } from "./session.ts";
-import { placeTensors, runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
+import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 
 export type WasmOptions = {
   /** Memory for constants, sessions and buffers together. A call that would need more fails with `machine.out_of_memory`. */
@@ -144,8 +145,7 @@ class CompiledEngine implements WasmEngine {
       const earlier = want.filter(({ stage }) => stage < last);
       const final = want.filter(({ stage }) => stage === last);
       const claimed = job.claimed.map((bytes, index) => (this.#isGiven[index] ? bytes : new Uint8Array(0)));
-      const recorded =
-        final.length === 0 ? [] : [...this.#session.recorded.keys()].filter((id) => this.#session.recorded[id]);
+      const recorded = final.length === 0 ? [] : this.#recorded();
       const [results = []] = this.#move([{ session, steps: job.T, claimed, want: earlier }], recorded);
       const finals = final.length === 0 ? [] : this.#lastStage(session, job, final);
       return want.map(
@@ -270,43 +270,38 @@ class CompiledEngine implements WasmEngine {
     return needs;
   }
 
+  /** @throws `machine.step_missing` where the last stage loads a step that was not taken */
   #lastStage(session: WasmSession, job: Job, wants: Want[]): MoveResult {
-    const { program, folds, arena, evaluator } = this.#parts;
     const { T } = job;
-    const stage = program.stages.length - 1;
-    const first = folds.firstOf[stage] as number;
-    const steps = sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
+    const stage = this.program.stages.length - 1;
+    const steps = sizeAt(this.program.stages[stage]?.steps ?? 1, { t: 0, T });
     this.#reserve(Math.min(steps, BLOCK_ROWS), T);
     session.reserve(T);
-    const blocks: number[] = [];
+    const results = runLastStage(this.#parts, session.scene, { job, wants }) ?? this.#withAllSteps(session, job, wants);
+    if (results !== undefined) return results;
+    const message = "The last stage loads a step that the session has not taken.";
+    throw new MachineError("machine.step_missing", message, { T, steps: session.steps });
+  }
+
+  /**
+   * What the last stage loads is computed only at steps where it is wanted. Where it is asked about others, the session's
+   * steps are taken once more by another session that computes it at each of them.
+   */
+  #withAllSteps(session: WasmSession, job: Job, wants: Want[]): MoveResult | undefined {
+    if (session.steps === 0) return undefined;
+    const again = this.#openSession(session.request);
     try {
-      const scene: Scene = { T, places: session.scene.places.slice(), tensors: placeTensors(this.#parts, job, blocks) };
-      for (let id = first; id < folds.codes.length; id++) {
-        const shape = shapeOf(folds.codes[id] as Folds["codes"][number], { steps, T, history: steps });
-        const base = arena.allocate(shape.bytes);
-        blocks.push(base);
-        scene.places[id] = placeAt(base, shape);
-      }
-      const sinks = wants.map((wanted) => sinkFor(this.#parts, wanted, { from: 0, end: steps, T }));
-      const needs = new Uint8Array(folds.codes.length).fill(1);
-      evaluator.takeMissing();
-      runStage(this.#parts, stage, scene, {
-        needs,
-        sinksAt: (t) => sinks.filter((_, i) => wants[i]?.steps === "all" || t === steps - 1),
-      });
-      if (evaluator.takeMissing())
-        throw new MachineError(
-          "machine.step_missing",
-          "The last stage loads a step that the session has not computed.",
-          {
-            T,
-            steps: session.steps,
-          },
-        );
-      return sinks.map(({ out }) => out);
+      this.#move([{ session: again, steps: session.steps, claimed: session.given(), want: [] }], this.#recorded());
+      again.reserve(job.T);
+      return runLastStage(this.#parts, again.scene, { job, wants });
     } finally {
-      for (const block of blocks) arena.free(block);
+      again.close();
     }
+  }
+
+  /** The folds that the last stage loads. */
+  #recorded(): number[] {
+    return [...this.#session.recorded.keys()].filter((id) => this.#session.recorded[id]);
   }
 }
 

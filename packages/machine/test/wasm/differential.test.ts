@@ -45,6 +45,8 @@ describe("wasm against the reference", () => {
             }
             expect(engine.finish(session, job)).toEqual(expected.at(-1));
           }
+          const [silent] = moveInPieces(engine, random, [[job.T]], []);
+          if (silent) expect(engine.finish(silent.session, job), "nothing wanted").toEqual(expected.at(-1));
           expect(engine.run({ ...job, want: wants })).toEqual(expected);
         },
       ),

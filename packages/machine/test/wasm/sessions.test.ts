@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Engine, Session } from "../../src/engine.ts";
-import { openReference } from "../../src/index.ts";
+import { add, eq, openReference, programBuilder } from "../../src/index.ts";
 import { openWasm, openWasmWith } from "../../src/wasm/index.ts";
 import { tinyConstants, tinyTransformer } from "./tinyTransformer.ts";
 
@@ -114,15 +114,28 @@ describe("a session of a transformer", () => {
     expect(ok.indexOf(0)).toBe(7);
   });
 
-  it("says which step is missing rather than judge an answer by it", async () => {
+  it("judges an answer also where what the last stage loads was not wanted", async () => {
     const engine = await openWasm(program, source);
+    const { tokens } = answer(engine, [5, 17], 3);
     const session = engine.open({ request: request([5, 17]) });
-    const tokens = [5, 17, 42, 8];
-    engine.advance([{ session, steps: 4, claimed: [i32(tokens)], want: [] }]);
-    const finish = () => engine.finish(session, { T: 4, request: request([5, 17]), claimed: [i32(tokens)] });
-    expect(finish).toThrow(expect.objectContaining({ code: "machine.step_missing" }));
-    const all = engine.finish(session, { T: 2, request: request([5, 17]), claimed: [i32([5, 17])] });
-    expect(all).toEqual(new Uint8Array([1, 1]));
+    engine.advance([{ session, steps: tokens.length, claimed: [i32(tokens)], want: [] }]);
+    const finish = (claimed: number[]) =>
+      engine.finish(session, { T: claimed.length, request: request([5, 17]), claimed: [i32(claimed)] });
+    expect(finish(tokens)).toEqual(new Uint8Array(tokens.length).fill(1));
+    expect(finish(tokens.slice(0, 2))).toEqual(Uint8Array.of(1, 1));
+    expect(session.steps).toBe(tokens.length);
+  });
+
+  it("says that a step is missing rather than judge an answer by it", async () => {
+    const p = programBuilder({ maxT: 4 });
+    const x = p.fold({ type: "i32" }, ({ t }) => add(t, 1));
+    p.fold({ type: "i8" }, ({ t }) => eq(x.at(t, 0, 0), add(t, 1)));
+    const engine = await openWasm(p.build(), () => new Uint8Array());
+    const session = engine.open({ request: [] });
+    engine.advance([{ session, steps: 2, claimed: [], want: [] }]);
+    expect(engine.finish(session, { T: 2, request: [], claimed: [] })).toEqual(Uint8Array.of(1, 1));
+    const tooLong = () => engine.finish(session, { T: 3, request: [], claimed: [] });
+    expect(tooLong).toThrow(expect.objectContaining({ code: "machine.step_missing" }));
   });
 
   it("gives its memory back, and says before how much it will be", async () => {
