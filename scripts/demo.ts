@@ -1,9 +1,9 @@
 // `npm run demo`: the whole story on this machine, with real parts only. See README.md.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readOptions } from "./demo/options.ts";
-import { stopAll } from "./demo/processes.ts";
+import { keepOutput, stopAll } from "./demo/processes.ts";
 import { need, type Stage } from "./demo/stage.ts";
 import { chainStep } from "./demo/steps/chain.ts";
 import { checkStep } from "./demo/steps/check.ts";
@@ -31,19 +31,24 @@ const STORY: Step<Stage>[] = [
 ];
 
 const options = readOptions(process.argv.slice(2));
-const work = await mkdtemp(path.join(tmpdir(), "foldmark-demo-"));
+const work = options.keep ? path.resolve(options.keep) : await mkdtemp(path.join(tmpdir(), "foldmark-demo-"));
+if (options.keep) {
+  await mkdir(work, { recursive: true, mode: 0o700 });
+  keepOutput(path.join(work, "logs"));
+}
 let isLeaving = false;
 
 async function leave(code: number): Promise<never> {
   isLeaving = true;
   await stopAll();
-  await rm(work, { recursive: true, force: true });
+  if (!options.keep) await rm(work, { recursive: true, force: true });
   process.exit(code);
 }
 
 for (const [signal, code] of [
   ["SIGINT", 130],
   ["SIGTERM", 143],
+  ["SIGHUP", 129],
 ] as const)
   process.on(signal, () => {
     if (isLeaving) process.exit(code); // asked twice: at once
@@ -61,7 +66,7 @@ console.log(howToTalk(stage));
 /** The market stays up until Ctrl-C. */
 function howToTalk(stage: Stage): string {
   const { url, apiKey } = need(stage, "gateway");
-  const body = JSON.stringify({ model: CHAT_ALIAS, messages: [{ role: "user", content: "Hello!" }] });
+  const body = JSON.stringify({ model: CHAT_ALIAS, messages: [{ role: "user", content: "Hello!" }], temperature: 0 });
   return `
 The market stays up until Ctrl-C. Talk to it:
 
@@ -70,7 +75,7 @@ The market stays up until Ctrl-C. Talk to it:
   import OpenAI from "openai";
   const client = new OpenAI({ baseURL: "${url}/v1", apiKey: "${apiKey}" });
   const messages = [{ role: "user", content: "Hello!" }];
-  const answer = await client.chat.completions.create({ model: "${CHAT_ALIAS}", messages });
+  const answer = await client.chat.completions.create({ model: "${CHAT_ALIAS}", messages, temperature: 0 });
   console.log(answer.choices[0].message.content);
 
   API page: ${url}/docs`;

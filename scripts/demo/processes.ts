@@ -1,6 +1,8 @@
 // Starts the processes of the story, waits for what they print, and ends every one of them however the story ends.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync, mkdirSync } from "node:fs";
+import path from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 
@@ -17,6 +19,21 @@ export type Running = {
 
 const KEPT_LINES = 200;
 const running = new Set<Running>();
+
+let logs: string | undefined;
+let started = 0;
+
+/** From now on what a process prints also goes to a file of its own in this folder: `03-provider.log`. */
+export function keepOutput(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  logs = folder;
+}
+
+function outputFile(name: string): (line: string) => void {
+  const number = String(++started).padStart(2, "0");
+  const file = logs && path.join(logs, `${number}-${name.replaceAll(" ", "-")}.log`);
+  return (line) => file && appendFileSync(file, `${line}\n`);
+}
 
 const exited = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
 
@@ -64,8 +81,10 @@ export async function start<Ready>(
     },
   };
   running.add(entry);
+  const keep = outputFile(name);
   const ready = await new Promise<Ready>((resolve, reject) => {
     const line = (text: string) => {
+      keep(text);
       output.push(text);
       if (output.length > KEPT_LINES) output.shift();
       options.onLine?.(text);
@@ -101,8 +120,10 @@ export async function run(
   running.add(entry);
   const out: string[] = [];
   const all: string[] = [];
-  const read = (stream: Readable, keep: (line: string) => void) =>
+  const keep = outputFile(name);
+  const read = (stream: Readable, use: (line: string) => void) =>
     createInterface({ input: stream }).on("line", (line) => {
+      use(line);
       keep(line);
       all.push(line);
       options.onLine?.(line);
@@ -115,10 +136,13 @@ export async function run(
   return out.join("\n");
 }
 
-/** Ends everything that still runs, newest first. */
+/** Ends everything that still runs, the first (the chain, on which the others stand) last. */
 export async function stopAll(): Promise<void> {
-  for (const entry of [...running].reverse()) await entry.stop(5_000);
+  const [first, ...others] = running;
+  await Promise.all(others.map((entry) => entry.stop(STOP_MS)));
+  await first?.stop(STOP_MS);
 }
+const STOP_MS = 5_000;
 
 // the last resort: whatever way this process leaves, its children leave with it
 process.on("exit", () => {
