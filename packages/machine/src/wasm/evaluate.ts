@@ -1,8 +1,8 @@
 import { type Program, type Size, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold, DotStep } from "./compile.ts";
-import { MISSING_SLOT } from "./foldFunction.ts";
 import type { Folds } from "./folds.ts";
+import { MISSING_OFFSET } from "./frame.ts";
 import type { Slot } from "./graph.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
@@ -125,7 +125,7 @@ export class Evaluator {
   takeMissing(): boolean {
     let found = false;
     for (const { frame } of this.#compiled.slice(this.#lastFold)) {
-      const word = (frame + MISSING_SLOT) >> 2;
+      const word = (frame + MISSING_OFFSET) >>> 2;
       found ||= this.#arena.words[word] !== 0;
       this.#arena.words[word] = 0;
     }
@@ -146,12 +146,19 @@ export class Evaluator {
         this.#kernels.widenRow(x, wide, dot.terms);
         x = wide;
       }
-      words[(scratch.table >> 2) + m] = x;
+      words[(scratch.table >>> 2) + m] = x;
     });
     const sumBytes = panels * 32;
     if (dot.wide) this.#wideSums(dot, rows.length, scratch);
     else if (rows.length === 1)
-      this.#kernels.dotOneRow(base, panels, panelBytes, words[scratch.table >> 2] as number, columns * 2, scratch.sums);
+      this.#kernels.dotOneRow(
+        base,
+        panels,
+        panelBytes,
+        words[scratch.table >>> 2] as number,
+        columns * 2,
+        scratch.sums,
+      );
     else
       this.#kernels.dotRows(
         base,
@@ -199,7 +206,7 @@ export class Evaluator {
     const { dynamic, frame, run } = this.#compiled[fold] as CompiledFold;
     const { words } = this.#arena;
     const place = this.#placeOf(fold, row);
-    for (const { slot, word } of dynamic) words[(frame >> 2) + word] = this.#valueOf(slot, fold, row, place, sums);
+    for (const { slot, word } of dynamic) words[(frame >>> 2) + word] = this.#valueOf(slot, fold, row, place, sums);
     run(frame);
     if (place.presence !== 0) this.#arena.bytes[place.presence + row.t] = 1;
     for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);

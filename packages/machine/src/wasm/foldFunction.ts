@@ -1,9 +1,7 @@
 import { BYTES, size } from "../program.ts";
-import { mulShift, philox, roundShift, squareRoot, unsignedDivide } from "./arithmetic.ts";
 import {
   type AsmFunction,
   br_if,
-  call,
   defineFunction,
   i32,
   i32x4,
@@ -18,21 +16,17 @@ import {
   select,
   v128,
 } from "./asm.ts";
+import { slotOffset } from "./frame.ts";
 import type { Node } from "./graph.ts";
-import { type Branch, lazyBranches, reach } from "./laziness.ts";
+import { lazyBranches, reach } from "./laziness.ts";
 import { type LoopForm, loopFormOf, type VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
 import { I64, ofType, within } from "./ranges.ts";
 import { emitBlockDot, emitRunDot, isBlockInvariant, type RunDot } from "./runDot.ts";
+import { type Counters, ScalarEmitter } from "./scalars.ts";
 import type { FoldCode } from "./sites.ts";
-import { VECTOR_LANES, VectorEmitter } from "./vectors.ts";
-
-/** Bytes of one slot of a frame. Slot 0 of every frame is set to 1 by a load of a step that was not computed. */
-export const SLOT_BYTES = 8;
-export const MISSING_SLOT = 0;
-const offsetOf = (slot: number): number => (slot + 1) * SLOT_BYTES;
-export const frameBytes = (slots: number): number => offsetOf(slots);
-export { offsetOf as slotOffset };
+import { VECTOR_LANES } from "./vectorForm.ts";
+import { VectorEmitter } from "./vectors.ts";
 
 /** A compiled fold: one step of it, all rows and columns. Takes the address of a frame. */
 export function compileFold(code: FoldCode, lowered: Lowered, options: { checked: boolean }): AsmFunction {
@@ -46,11 +40,9 @@ class FoldEmitter {
   readonly #lowered: Lowered;
   readonly #frame: Local<"i32">;
   readonly #locals: Locals;
-  readonly #computed = new Map<Node, Local>();
-  readonly #branches: Branch[];
-  readonly #ownerOf: Map<Node, Branch>;
+  readonly #scalars: ScalarEmitter;
   readonly #needed: Node[];
-  readonly #counters: { r: Local<"i32">; c: Local<"i32">; k: Local<"i32"> };
+  readonly #counters: Counters;
   readonly #form: LoopForm;
 
   constructor(code: FoldCode, lowered: Lowered, frame: Local<"i32">, locals: Locals, checked: boolean) {
@@ -65,11 +57,10 @@ class FoldEmitter {
     const roots = [...terms, element, outAddress, outRowAddress, ...(vector?.outside ?? [])].filter(
       (node) => node !== undefined,
     );
-    const { branches, ownerOf } = lazyBranches(roots, checked);
-    this.#branches = branches;
-    this.#ownerOf = ownerOf;
     this.#needed = [...reach(roots)].sort((a, b) => a.id - b.id);
     this.#counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
+    const lazy = lazyBranches(roots, checked);
+    this.#scalars = new ScalarEmitter({ frame, locals, counters: this.#counters, needed: this.#needed, lazy });
   }
 
   emit(): void {
@@ -103,7 +94,7 @@ class FoldEmitter {
     const { type } = this.#code.decl;
     const { runDot } = this.#form;
     const address = () => {
-      this.#get(outRowAddress as Node);
+      this.#scalars.get(outRowAddress as Node);
       i32.mul(this.#counters.c, BYTES[type]);
       i32.add();
     };
@@ -120,11 +111,11 @@ class FoldEmitter {
       const columns = isBlockInvariant(node) ? [0] : [0, 1, 2, 3];
       const found = columns.map((column) => {
         if (column > 0) local.set(c, i32.add(c, 1));
-        for (const value of changing) this.#compute(value);
+        for (const value of changing) this.#scalars.compute(value);
         const address = this.#locals.i32();
-        this.#get(node);
+        this.#scalars.get(node);
         local.set(address);
-        for (const value of changing) this.#computed.delete(value);
+        for (const value of changing) this.#scalars.forget(value);
         return address;
       });
       if (columns.length > 1) local.set(c, i32.sub(c, columns.length - 1));
@@ -146,7 +137,7 @@ class FoldEmitter {
   ): void {
     const { loop: over, inside, outside } = this.#form.vector as VectorForm;
     const counter = this.#counters[over.variable];
-    const scalar = (node: Node) => this.#get(node);
+    const scalar = (node: Node) => this.#scalars.get(node);
     const vectors = new VectorEmitter({ locals: this.#locals, loop: over, counter, scalar });
     const whole = this.#locals.i32();
     local.set(whole, i32.and(end, -VECTOR_LANES));
@@ -168,12 +159,12 @@ class FoldEmitter {
       loopWhileBelow(this.#counters.k, end, 1, () => {
         this.#level(3);
         local.get(sum);
-        this.#get(term);
+        this.#scalars.get(term);
         i64.add();
         local.set(sum);
       });
     } else {
-      const address = (node: Node) => this.#computed.get(node) as Local<"i32">;
+      const address = (node: Node) => this.#scalars.addressOf(node);
       emitRunDot(this.#locals, runDot.form, {
         left: address(runDot.left),
         right: address(runDot.right),
@@ -182,8 +173,8 @@ class FoldEmitter {
       });
     }
     const acc = this.#needed.find(({ op }) => op === "acc");
-    if (acc !== undefined) this.#computed.set(acc, sum);
-    for (const node of this.#needed) if (node.late && !this.#ownerOf.has(node)) this.#compute(node);
+    if (acc !== undefined) this.#scalars.define(acc, sum);
+    for (const node of this.#needed) if (node.late && !this.#scalars.isLazy(node)) this.#scalars.compute(node);
   }
 
   #vectorSum(term: Node, end: Local<"i32">, sum: Local<"i64">): void {
@@ -209,7 +200,7 @@ class FoldEmitter {
     if (this.#form.vector !== undefined) this.#vectorArgmax(term, end, { best, at });
     loopWhileBelow(this.#counters.k, end, 1, () => {
       this.#level(3);
-      this.#get(term);
+      this.#scalars.get(term);
       local.set(value);
       i64.lt_s(best, value);
       if_(null, () => {
@@ -217,7 +208,7 @@ class FoldEmitter {
         local.set(at, this.#counters.k);
       });
     });
-    this.#get(this.#lowered.outAddress);
+    this.#scalars.get(this.#lowered.outAddress);
     local.get(at);
     i32.store({ align: 1 });
   }
@@ -270,8 +261,8 @@ class FoldEmitter {
 
   #store(element: Node): void {
     const { type } = this.#code.decl;
-    this.#get(this.#lowered.outAddress);
-    this.#get(element);
+    this.#scalars.get(this.#lowered.outAddress);
+    this.#scalars.get(element);
     const limits = ofType[type];
     if (!within(element.range, limits)) {
       const value = this.#locals.i64();
@@ -299,14 +290,17 @@ class FoldEmitter {
   /** Every value of a loop level, before what is inside that loop. */
   #level(level: Node["level"]): void {
     for (const node of this.#needed)
-      if (node.level === level && !node.late && !this.#ownerOf.has(node)) this.#compute(node);
+      if (node.level === level && !node.late && !this.#scalars.isLazy(node)) this.#scalars.compute(node);
   }
 
   #extent({ size: encoded }: Extent): Local<"i32"> {
     const end = this.#locals.i32();
     if (size.kind(encoded) === 0) i32.const(size.n(encoded));
     else
-      i32.load({ offset: offsetOf(this.#lowered.graph.slot({ kind: "size", size: encoded })), align: 4 }, this.#frame);
+      i32.load(
+        { offset: slotOffset(this.#lowered.graph.slot({ kind: "size", size: encoded })), align: 4 },
+        this.#frame,
+      );
     local.set(end);
     return end;
   }
@@ -323,216 +317,5 @@ class FoldEmitter {
       i32.lt_u();
       br_if(again);
     });
-  }
-
-  #get(node: Node): void {
-    if (node.op === "literal") i64.const(node.value);
-    else local.get(this.#computed.get(node) as Local);
-  }
-
-  #compute(node: Node): void {
-    if (node.op === "literal" || this.#computed.has(node)) return;
-    const isAddress = ["slot32", "wrap", "add32", "scale32", "mul32"].includes(node.op);
-    const result: Local = isAddress ? this.#locals.i32() : this.#locals.i64();
-    this.#computed.set(node, result);
-    this.#push(node);
-    local.set(result);
-  }
-
-  #push(node: Node): void {
-    const args = () => {
-      for (const arg of node.args) this.#get(arg);
-    };
-    const [a, b, third] = node.args;
-    switch (node.op) {
-      case "literal":
-      case "acc":
-        throw new Error(`${node.op} is not computed`);
-      case "slot":
-        i64.load({ offset: offsetOf(node.slot), align: 8 }, this.#frame);
-        return;
-      case "slot32":
-        i32.load({ offset: offsetOf(node.slot), align: 4 }, this.#frame);
-        return;
-      case "r":
-      case "c":
-      case "k":
-        i64.extend_i32_u(this.#counters[node.op]);
-        return;
-      case "wrap":
-        args();
-        i32.wrap_i64();
-        return;
-      case "add32":
-        args();
-        i32.add();
-        return;
-      case "mul32":
-        args();
-        i32.mul();
-        return;
-      case "scale32":
-        args();
-        i32.const(node.factor);
-        i32.mul();
-        return;
-      case "load":
-        this.#load(node);
-        return;
-      case "add":
-      case "sub":
-      case "mul":
-      case "and":
-      case "or":
-      case "xor":
-      case "shl":
-        args();
-        i64[node.op]();
-        return;
-      case "shr":
-        this.#roundShift(a as Node, b as Node);
-        return;
-      case "mulshr":
-        args();
-        call(mulShift);
-        return;
-      case "min":
-      case "max": {
-        args();
-        const [low, high] = node.op === "min" ? [a, b] : [b, a];
-        this.#get(low as Node);
-        this.#get(high as Node);
-        i64.lt_s();
-        select();
-        return;
-      }
-      case "eq":
-      case "lt":
-        this.#condition(node);
-        i64.extend_i32_u();
-        return;
-      case "select":
-        this.#select(node, a as Node, b as Node, third as Node);
-        return;
-      case "udiv":
-        this.#divide(a as Node, b as Node);
-        return;
-      case "isqrt":
-        args();
-        call(squareRoot);
-        return;
-      case "bitlen":
-        i64.const(64n);
-        args();
-        i64.clz();
-        i64.sub();
-        return;
-      case "philox":
-        args();
-        call(philox);
-        return;
-      default:
-        node satisfies never;
-    }
-  }
-
-  #load(node: Node & { op: "load" }): void {
-    const [address, presence] = node.args as [Node, Node?];
-    if (presence !== undefined) {
-      this.#get(presence);
-      i32.load8_u({});
-      i32.eqz();
-      if_(null, () => {
-        local.get(this.#frame);
-        i32.const(1);
-        i32.store({ offset: MISSING_SLOT, align: 4 });
-      });
-    }
-    this.#get(address);
-    const bits = BYTES[node.type] * 8;
-    if (bits === 8) i64.load8_s({ align: 1 });
-    if (bits === 16) i64.load16_s({ align: 1 });
-    if (bits === 32) i64.load32_s({ align: 1 });
-    if (bits === 64) i64.load({ align: 1 });
-  }
-
-  #roundShift(value: Node, count: Node): void {
-    if (count.op === "literal") {
-      const s = count.value;
-      const half = 1n << (s - 1n);
-      this.#get(value);
-      if (value.range.hi + half <= I64.hi) {
-        i64.const(half);
-        i64.add();
-        i64.const(s);
-        i64.shr_s();
-        return;
-      }
-    } else this.#get(value);
-    const doubled = value.range.lo * 2n >= I64.lo && value.range.hi * 2n < I64.hi;
-    if (doubled && count.range.lo >= 0n && count.range.hi <= 63n) {
-      // floor(2a / 2^s), then half of it rounded up: the same for every s, 0 included
-      i64.const(1n);
-      i64.shl();
-      this.#get(count);
-      i64.shr_s();
-      i64.const(1n);
-      i64.add();
-      i64.const(1n);
-      i64.shr_s();
-      return;
-    }
-    this.#get(count);
-    call(roundShift);
-  }
-
-  #divide(a: Node, b: Node): void {
-    const isSmall = (node: Node) => node.range.lo >= 0n && node.range.hi < 2n ** 32n;
-    this.#get(a);
-    if (b.range.lo <= 0n && b.range.hi >= 0n) {
-      this.#get(b);
-      call(unsignedDivide);
-    } else if (isSmall(a) && isSmall(b)) {
-      i32.wrap_i64();
-      this.#get(b);
-      i32.wrap_i64();
-      i32.div_u();
-      i64.extend_i32_u();
-    } else {
-      this.#get(b);
-      i64.div_u();
-    }
-  }
-
-  /** Leaves an i32 that is not 0 where the value is not 0. */
-  #condition(predicate: Node): void {
-    if (predicate.op === "eq" || predicate.op === "lt") {
-      for (const arg of predicate.args) this.#get(arg);
-      if (predicate.op === "eq") i64.eq();
-      else i64.lt_s();
-      return;
-    }
-    this.#get(predicate);
-    i64.const(0n);
-    i64.ne();
-  }
-
-  #select(node: Node, predicate: Node, a: Node, b: Node): void {
-    const branchOf = (side: 1 | 2) => this.#branches.find((branch) => branch.select === node && branch.side === side);
-    const [taken, other] = [branchOf(1), branchOf(2)];
-    if (taken === undefined && other === undefined) {
-      this.#get(a);
-      this.#get(b);
-      this.#condition(predicate);
-      select();
-      return;
-    }
-    const side = (branch: Branch | undefined, value: Node) => () => {
-      for (const owned of this.#needed)
-        if (branch !== undefined && this.#ownerOf.get(owned) === branch) this.#compute(owned);
-      this.#get(value);
-    };
-    this.#condition(predicate);
-    if_({ in: [], out: [i64] }, side(taken, a), side(other, b));
   }
 }

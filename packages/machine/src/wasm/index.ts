@@ -1,3 +1,3 @@
-// ranges <- graph <- lower <- foldFunction, dotKernels <- compile <- evaluate <- session, wholeJob <- engine
+// ranges, asm <- graph, arithmetic <- sites, lower <- dotKernels, runDot, scalars, vectors <- foldFunction <- compile <- places, evaluate <- session, wholeJob, lastStage <- engine
 export { openWasm, openWasmWith, type WasmEngine, type WasmOptions } from "./engine.ts";
 export type { Explanation } from "./explain.ts";

@@ -3,6 +3,9 @@ import type { Node } from "./graph.ts";
 /** One side of a select whose values are computed only when that side is taken. */
 export type Branch = { select: Node; side: 1 | 2; owned: Set<Node> };
 
+/** The branches, and for each value that only one of them needs the innermost of those. */
+export type Laziness = { branches: Branch[]; ownerOf: Map<Node, Branch> };
+
 const EXPENSIVE: ReadonlySet<Node["op"]> = new Set<Node["op"]>(["philox", "udiv", "isqrt", "mulshr"]);
 /** So many values are worth a branch that goes the same way in a whole loop. */
 const WORTH_A_BRANCH = 4;
@@ -12,10 +15,7 @@ const WORTH_A_BRANCH = 4;
  * where a side holds an expensive operation, or where the predicate does not change in the loop. With `always`, every
  * select is a branch (a side that is not taken must not be read).
  */
-export function lazyBranches(
-  roots: readonly Node[],
-  always: boolean,
-): { branches: Branch[]; ownerOf: Map<Node, Branch> } {
+export function lazyBranches(roots: readonly Node[], always: boolean): Laziness {
   const reachable = [...reach(roots)];
   const branches: Branch[] = [];
   for (const select of reachable) {

@@ -3,7 +3,7 @@ import type { Lowered } from "./lower.ts";
 import { ofType, within } from "./ranges.ts";
 import { needsNoFlush, type RunDot, runDotOf } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
-import { type VectorLoop, vectorValues } from "./vectors.ts";
+import { type VectorLoop, vectorValues } from "./vectorForm.ts";
 
 export type VectorForm = { loop: VectorLoop; inside: Node[]; outside: Node[] };
 /** How the innermost loop of a fold is written: a dot of runs, vectors with scalars for the rest, or scalars alone. */

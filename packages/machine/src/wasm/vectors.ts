@@ -1,97 +1,16 @@
 import type { ElementType } from "../program.ts";
 import { i8x16, i16x8, i32, i32x4, i64, i64x2, type Local, type Locals, local, v128 } from "./asm.ts";
 import type { Node } from "./graph.ts";
-import { I64, ofType, type Range, range, within } from "./ranges.ts";
+import { ofType, type Range, range, within } from "./ranges.ts";
+import { isAddress, isNarrow, log2, runOf, type VectorLoop } from "./vectorForm.ts";
 
 type Vector = Local<"v128">;
 /** Four values: as 32-bit lanes where the range allows it, else two vectors of 64-bit lanes. */
 type Lanes = { bits: 32; all: Vector } | { bits: 64; low: Vector; high: Vector };
 
-export const VECTOR_LANES = 4;
 const I32: Range = ofType.i32;
 const LOW_WORDS = [0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27] as const;
 const HIGH_WORDS = LOW_WORDS.map((byte) => byte + 4);
-
-/** The loop whose neighbouring iterations share a vector. */
-export type VectorLoop = { variable: "c" | "k"; level: 2 | 3 };
-
-const isNarrow = (node: Node): boolean => within(node.range, I32);
-/** The address of a load at the loop's first iteration, where neighbouring iterations load neighbouring elements. */
-const runOf = (node: Node, { variable }: VectorLoop): Node | undefined => node.runs?.[variable];
-const isAddress = ({ op }: Node): boolean => ["slot32", "wrap", "add32", "scale32", "mul32"].includes(op);
-
-/**
- * The values that change in the loop, in the order of their computation, and the values from outside that they use;
- * undefined where one of them has no vector form. `sum` is an accumulator that is given to the emitter.
- */
-export function vectorValues(
-  roots: readonly Node[],
-  loop: VectorLoop,
-  sum?: Node,
-): { inside: Node[]; outside: Node[] } | undefined {
-  const inside = new Set<Node>();
-  const outside = new Set<Node>();
-  const pending = [...roots];
-  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
-    if (node.level < loop.level) {
-      outside.add(node);
-      continue;
-    }
-    if (inside.has(node) || node === sum) continue;
-    if ((node.late && sum === undefined) || !hasVectorForm(node, loop)) return undefined;
-    inside.add(node);
-    const run = node.op === "load" ? runOf(node, loop) : undefined;
-    if (run !== undefined) outside.add(run);
-    else pending.push(...node.args);
-  }
-  const inOrder = (nodes: Set<Node>) => [...nodes].sort((a, b) => a.id - b.id);
-  return { inside: inOrder(inside), outside: inOrder(outside) };
-}
-
-function hasVectorForm(node: Node, { variable, level }: VectorLoop): boolean {
-  const [a, b] = node.args;
-  switch (node.op) {
-    case "c":
-    case "k":
-      return node.op === variable;
-    case "load":
-      return node.args.length === 1;
-    case "wrap":
-    case "add32":
-    case "scale32":
-    case "mul32":
-    case "add":
-    case "sub":
-    case "mul":
-    case "and":
-    case "or":
-    case "xor":
-    case "min":
-    case "max":
-    case "eq":
-    case "lt":
-    case "select":
-      return true;
-    case "shl":
-      return b !== undefined && b.level < level;
-    case "shr":
-      return a !== undefined && b !== undefined && b.level < level && hasShift(a, b);
-    case "udiv":
-      return a !== undefined && b?.op === "literal" && a.range.lo >= 0n && log2(b.value) !== undefined;
-    default:
-      return false;
-  }
-}
-
-/** Adding half first must not overflow; with a count from outside, doubling must not either. */
-function hasShift(value: Node, count: Node): boolean {
-  if (count.op === "literal") return value.range.hi + (1n << (count.value - 1n)) <= I64.hi;
-  return value.range.lo * 2n >= I64.lo && value.range.hi * 2n < I64.hi;
-}
-
-function log2(value: bigint): number | undefined {
-  return value > 0n && (value & (value - 1n)) === 0n ? value.toString(2).length - 1 : undefined;
-}
 
 /** Writes the values of one turn of four iterations. */
 export class VectorEmitter {
