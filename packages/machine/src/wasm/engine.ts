@@ -83,6 +83,10 @@ class CompiledEngine implements WasmEngine {
   readonly #buffers: BlockBuffers;
   readonly #stepwise: boolean;
   readonly #needs = new Map<string, Uint8Array>();
+  /** Whether some stage takes a constant number of steps, which are computed in whole blocks. */
+  readonly #runsWhole: boolean;
+  /** Most bytes that a load of the step before may reach. */
+  readonly #previousBytes: number;
 
   constructor(parts: WholeJobParts, compiled: CompiledFold[], stepwise: boolean) {
     const { program, folds, arena, evaluator } = parts;
@@ -93,6 +97,11 @@ class CompiledEngine implements WasmEngine {
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
     this.#session = sessionFolds(program, folds, BLOCK_ROWS);
+    const constantSteps = program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1));
+    const longest = Math.max(program.maxT, ...constantSteps);
+    const loops = folds.codes.filter(({ order }) => order === 2);
+    this.#runsWhole = constantSteps.some((steps) => steps > 1);
+    this.#previousBytes = Math.max(0, ...loops.map((code) => loopStepBytes(code, longest)));
     this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf: evaluator.segmentOf() });
   }
 
@@ -193,15 +202,9 @@ class CompiledEngine implements WasmEngine {
 
   /** Room for blocks of so many rows with so long histories. @throws `machine.out_of_memory` */
   #reserve(rows: number, history: number): void {
-    const { program, folds, evaluator } = this.#parts;
+    const { program, evaluator } = this.#parts;
     const [blockRows, longest] = [rows === 1 ? 1 : rows <= 8 ? 8 : BLOCK_ROWS, powerOfTwo(history, program.maxT)];
-    const constantSteps = Math.max(
-      1,
-      ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
-    );
-    const isLoop = ({ order }: Folds["codes"][number]) => order === 2;
-    const loops = folds.codes.filter(isLoop).map((code) => loopStepBytes(code, Math.max(program.maxT, constantSteps)));
-    evaluator.reserve(constantSteps > 1 ? BLOCK_ROWS : blockRows, Math.max(0, ...loops));
+    evaluator.reserve(this.#runsWhole ? BLOCK_ROWS : blockRows, this.#previousBytes);
     const places = this.#buffers.fit(blockRows, longest);
     if (places !== undefined) evaluator.buffers = places;
   }
