@@ -55,7 +55,9 @@ export function placeConstants(
     const [rows, columns] = [size.n(decl.rows), size.n(decl.cols)];
     const panelBytes = paddedColumns(columns) * 8;
     const panelCount = paddedRows(rows) / 8;
-    const base = arena.allocateZeroed(panelCount * panelBytes);
+    const packedBytes = panelCount * panelBytes;
+    // packing writes every byte but the padding
+    const base = packedBytes === wanted ? arena.allocate(packedBytes) : arena.allocateZeroed(packedBytes);
     arena.bytes.set(bytes, staging);
     const largestNorm = kernels.packPanels(staging, rows, columns, base, panelBytes);
     return { base, range: ofType.i8, packed: { panelBytes, panels: panelCount, largestNorm } };

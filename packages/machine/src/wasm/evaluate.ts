@@ -1,9 +1,9 @@
-import { type Program, type Size, sizeAt } from "../program.ts";
+import { type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold, DotStep } from "./compile.ts";
+import { FILL, type Fill, fillsOf } from "./fills.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
-import type { Slot } from "./graph.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
 import { copyMatrix, type Place } from "./places.ts";
@@ -45,6 +45,8 @@ export class Evaluator {
   readonly #arena: Arena;
   readonly #kernels: Kernels;
   readonly #segments: Segment[];
+  /** By fold: what its frame is filled with. */
+  readonly #fills: Fill[][];
   readonly #lastFold: number;
   /** Places of the block's own buffers, set before a block is computed. */
   buffers: (Place | undefined)[] = [];
@@ -57,6 +59,7 @@ export class Evaluator {
     this.#arena = arena;
     this.#kernels = kernels;
     this.#lastFold = folds.firstOf.at(-1) as number;
+    this.#fills = compiled.map((fold) => fillsOf(folds, fold));
     this.#segments = segmentsOf(program, folds, compiled);
   }
 
@@ -138,9 +141,9 @@ export class Evaluator {
     if (dot === undefined || scratch === undefined) throw new Error(`fold ${fold} has no room for its sums`);
     const { base, panels, panelBytes, columns } = dot;
     const { words } = this.#arena;
-    const site = code.sites[dot.activations] as Site;
+    const source = this.#folds.target(code.sites[dot.activations] as Site) as number;
     rows.forEach((row, m) => {
-      let x = this.#base(site, row);
+      let x = stepAddress(this.#placeOf(source, row), row.t, row.slot);
       if (dot.activationBits === 8) {
         const wide = scratch.widened + m * (columns * 2 + 16);
         this.#kernels.widenRow(x, wide, dot.terms);
@@ -203,10 +206,14 @@ export class Evaluator {
   }
 
   #run(fold: number, row: Row, sums: number): void {
-    const { dynamic, frame, run } = this.#compiled[fold] as CompiledFold;
     const { words } = this.#arena;
+    const { run, frame } = this.#compiled[fold] as CompiledFold;
     const place = this.#placeOf(fold, row);
-    for (const { slot, word } of dynamic) words[(frame >>> 2) + word] = this.#valueOf(slot, fold, row, place, sums);
+    const fills = this.#fills[fold] as Fill[];
+    for (let i = 0; i < fills.length; i++) {
+      const fill = fills[i] as Fill;
+      words[fill.word] = this.#valueOf(fill, row, place, sums);
+    }
     run(frame);
     if (place.presence !== 0) this.#arena.bytes[place.presence + row.t] = 1;
     for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);
@@ -218,44 +225,51 @@ export class Evaluator {
     const place = this.#placeOf(sink.fold, row);
     const at = { t: row.t, T: row.scene.T };
     const [rows, cols] = [sizeAt(code.decl.rows, at), sizeAt(code.decl.cols, at)];
-    sink.at += copyMatrix(this.#arena.bytes, code, { address: stepAddress(place, row), place, rows, cols }, sink);
+    sink.at += copyMatrix(
+      this.#arena.bytes,
+      code,
+      { address: stepAddress(place, row.t, row.slot), place, rows, cols },
+      sink,
+    );
   }
 
-  #valueOf(slot: Slot, fold: number, row: Row, own: Place, sums: number): number {
-    switch (slot.kind) {
-      case "t":
+  #valueOf({ what, of, size }: Fill, row: Row, own: Place, sums: number): number {
+    switch (what) {
+      case FILL.step:
         return row.t;
-      case "T":
+      case FILL.length:
         return row.scene.T;
-      case "size":
-        return sizeAt(slot.size as Size, { t: row.t, T: row.scene.T });
-      case "out":
-        return stepAddress(own, row);
-      case "outRowStride":
+      case FILL.size:
+        return sizeAt(size, { t: row.t, T: row.scene.T });
+      case FILL.out:
+        return stepAddress(own, row.t, row.slot);
+      case FILL.outRowStride:
         return own.rowStride;
-      case "outColStride":
+      case FILL.outColStride:
         return own.colStride;
-      case "sums":
+      case FILL.sums:
         return sums;
-      case "literal":
-        throw new Error("literals are written once");
-      default: {
-        const site = (this.#compiled[fold] as CompiledFold).code.sites[slot.site] as Site;
-        if (slot.kind === "base") return this.#base(site, row);
-        if (site.via === "tensor") return row.scene.tensors[site.tensor]?.rowStride as number;
-        const place = this.#placeOf(this.#folds.target(site) as number, row);
-        if (slot.kind === "presence") return place.presence;
-        return place[slot.kind];
-      }
+      case FILL.tensorBase:
+        return (row.scene.tensors[of] as Scene["tensors"][number]).base;
+      case FILL.tensorRowStride:
+        return (row.scene.tensors[of] as Scene["tensors"][number]).rowStride;
+      case FILL.currentBase:
+        return stepAddress(this.#placeOf(of, row), row.t, row.slot);
+      case FILL.previousBase:
+        return row.t === 0 ? this.#zeros : stepAddress(this.#placeOf(of, row), row.t - 1, row.slot);
+      case FILL.base:
+        return this.#placeOf(of, row).base;
+      case FILL.stepStride:
+        return this.#placeOf(of, row).stepStride;
+      case FILL.rowStride:
+        return this.#placeOf(of, row).rowStride;
+      case FILL.colStride:
+        return this.#placeOf(of, row).colStride;
+      case FILL.presence:
+        return this.#placeOf(of, row).presence;
+      default:
+        throw new RangeError(`no fill ${what}`);
     }
-  }
-
-  #base(site: Site, row: Row): number {
-    if (site.via === "tensor") return row.scene.tensors[site.tensor]?.base as number;
-    const place = this.#placeOf(this.#folds.target(site) as number, row);
-    if (!site.current) return place.base;
-    if (site.via !== "prev") return stepAddress(place, row);
-    return row.t === 0 ? this.#zeros : stepAddress(place, { t: row.t - 1, slot: row.slot });
   }
 
   #placeOf(fold: number, { scene }: Row): Place {
@@ -263,10 +277,10 @@ export class Evaluator {
   }
 }
 
-const stepAddress = ({ base, by, ring, stepStride }: Place, { t, slot }: { t: number; slot: number }): number => {
+function stepAddress({ base, by, ring, stepStride }: Place, t: number, slot: number): number {
   if (by === "slot") return base + slot * stepStride;
   return base + (ring === 0 ? t : t % ring) * stepStride;
-};
+}
 
 /** Segments of the stages before the last that have one step for each of a job's. */
 function segmentsOf(program: Program, { firstOf }: Folds, compiled: CompiledFold[]): Segment[] {

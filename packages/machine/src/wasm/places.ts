@@ -43,13 +43,12 @@ export function slotShapeOf({ decl }: FoldCode, history: number): Shape {
 
 export const placeAt = (base: number, shape: Shape, more: Partial<Place> = {}): Place => ({
   base,
-  by: "step",
-  ring: 0,
-  presence: 0,
+  by: more.by ?? "step",
+  ring: more.ring ?? 0,
   stepStride: shape.stepStride,
   rowStride: shape.rowStride,
   colStride: shape.colStride,
-  ...more,
+  presence: more.presence ?? 0,
 });
 
 /** Copies the elements of one step as the machine writes them, row by row; returns the number of bytes. */
