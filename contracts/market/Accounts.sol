@@ -175,6 +175,14 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         return answerableUntil(payee, key) == FOREVER;
     }
 
+    /// @dev Reverts unless an Answer signed by `key` that names `until` binds `payee` today.
+    function _requireAnswerable(address payee, address key, uint256 until) internal view {
+        uint256 last = answerableUntil(payee, key);
+        // 0: never an operator, so that `until` = 0 must not pass for it. NOTICE after `last` all that was signed in time
+        // has been redeemed or left: whoever comes later has found an old key, and dates his answers back.
+        if (last == 0 || until > last || block.timestamp > last + NOTICE) revert NotAllowed(key);
+    }
+
     function _credit(address account, uint256 amount) internal {
         _credits[account] += amount;
     }
@@ -216,6 +224,8 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         account.amount -= amount;
         if (account.unbonding > account.amount) account.unbonding = account.amount;
         _stakes[payee] = account;
+
+        emit StakeTaken(payee, amount, account.amount, account.unbonding);
     }
 
     /// @dev The held income as of now, and what has left the hold since it was last stored.

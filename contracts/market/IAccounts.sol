@@ -29,6 +29,8 @@ interface IAccounts {
     event UnbondStarted(address indexed payee, uint256 amount, uint256 releasedAt);
     /// @notice `amount` was paid back, `stake` is left.
     event Unbonded(address indexed payee, uint256 amount, uint256 stake);
+    /// @notice `amount` of the stake was taken for a wrong of `payee`; `stake` is left, `unbonding` of it.
+    event StakeTaken(address indexed payee, uint256 amount, uint256 stake, uint256 unbonding);
     /// @notice Ready income was paid to `payee`.
     event Collected(address indexed payee, uint256 amount);
     /// @notice `key` answers for `payee` until `until`; the largest uint40 while it is an operator.
@@ -86,12 +88,14 @@ interface IAccounts {
 
     /// @notice Lets `key` redeem, sign answers and set offers for the caller, or withdraws it.
     /// @dev A withdrawn key stops acting at once, but answers made with it stay good while their `until` is at most
-    ///      HOLD after the withdrawal. Withdrawing a key that is no operator changes nothing.
+    ///      HOLD after the withdrawal, and nothing signed with it counts any more HOLD + NOTICE after it. Withdrawing a
+    ///      key that is no operator changes nothing.
     ///      Warning: an operator can commit the caller's held income and stake by what it signs; it can never take them.
     function setOperator(address key, bool allowed) external;
 
     /// @notice Until when `key` answers for `payee`: the largest uint40 for the payee itself and for an operator,
     ///         withdrawal + HOLD for a former one, 0 for any other key.
+    /// @dev Warning: 0 means never, and not "until 1970": refuse such a key before you compare a time with this.
     function answerableUntil(address payee, address key) external view returns (uint40);
 
     function stakeOf(address payee) external view returns (Stake memory);

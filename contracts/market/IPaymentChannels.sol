@@ -123,7 +123,8 @@ interface IPaymentChannels is IAccounts {
     ///         gets the excess and as much again is burnt, both out of the payee's held income, then its stake; if
     ///         these hold less than twice the excess, half of what they hold. Once for each redemption. Anyone may call it.
     /// @dev The Answer must be signed by the payee or a key that answers for it until `a.until`, and name exactly the
-    ///      ceiling last redeemed with.
+    ///      ceiling last redeemed with. An Answer of a withdrawn key is taken until NOTICE after the last `until` that the
+    ///      key answers for: time enough to exit from a payee that has not redeemed by then.
     function proveOvercharge(
         Channel calldata c,
         Answer calldata a,

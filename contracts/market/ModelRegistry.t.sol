@@ -280,6 +280,10 @@ contract ModelRegistryTest is MarketTest {
         }
         vm.assertEq(seen, 5, "seen");
         vm.assertEq(models.assets(5, type(uint256).max).length, 0, "past the end");
+        vm.assertEq(models.assets(type(uint256).max, type(uint256).max).length, 0, "far past the end");
+        vm.assertEq(models.assets(1, type(uint256).max).length, 4, "all from the second on");
+        vm.assertEq(models.assets(0, 0).length, 0, "none");
+        vm.assertEq(models.aliasHistory("nobody", type(uint256).max, 1).length, 0, "no history");
     }
 
     function test_supportsInterface() public view {

@@ -140,7 +140,9 @@ contract PaymentChannelsDepositTest is MarketTest {
 
     function test_deposit_cannotBeReentered() public {
         Channel memory c = _aChannel();
-        bytes[8] memory calls = [
+        bytes[] memory nested = new bytes[](1);
+        nested[0] = abi.encodeCall(channels.collect, (payee));
+        bytes[10] memory calls = [
             abi.encodeCall(channels.deposit, (c, 1)),
             abi.encodeCall(channels.depositWithAuthorization, (c, 1, 0, 1, 0, "")),
             abi.encodeCall(channels.pay, (payee, 0, 1)),
@@ -148,7 +150,9 @@ contract PaymentChannelsDepositTest is MarketTest {
             abi.encodeCall(channels.stake, (1)),
             abi.encodeCall(channels.finishUnbond, ()),
             abi.encodeCall(channels.collect, (payee)),
-            abi.encodeCall(channels.withdraw, ())
+            abi.encodeCall(channels.withdraw, ()),
+            abi.encodeCall(channels.proveOvercharge, (c, _anAnswer(c, 1, 0), 0, 0)),
+            abi.encodeCall(channels.multicall, (nested))
         ];
         for (uint256 i = 0; i < calls.length; ++i) {
             ReenteringToken reentering = new ReenteringToken();

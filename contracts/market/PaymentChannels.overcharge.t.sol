@@ -46,6 +46,8 @@ contract PaymentChannelsOverchargeTest is MarketTest {
         vm.prank(payee);
         channels.startUnbond(5_000);
         _redeem(_channel, 10_000, 10_000); // 9,500 held
+        vm.expectEmit(address(channels));
+        emit IAccounts.StakeTaken(payee, 2_500, 2_500, 2_500);
         _prove(_anAnswer(_channel, 10_000, 4_000));
         Stake memory left = channels.stakeOf(payee);
         vm.assertEq(left.amount, 2_500, "stake");
@@ -127,6 +129,66 @@ contract PaymentChannelsOverchargeTest is MarketTest {
         a.until = last;
         (r, vs) = _signAnswer(OPERATOR_KEY, a);
         vm.assertEq(channels.proveOvercharge(_channel, a, r, vs), 100, "paid");
+    }
+
+    /// @dev `answerableUntil` is 0 for a key that never was one, which no `until` may reach.
+    function testFuzz_proveOvercharge_refusesAStrangersAnswerWhateverItsUntil(uint64 until) public {
+        _redeem(_channel, 1_000, 800);
+        Answer memory a = _anAnswer(_channel, 1_000, 700);
+        uint64[3] memory untils = [0, 1, until];
+        for (uint256 i = 0; i < 3; ++i) {
+            a.until = untils[i];
+            (bytes32 r, bytes32 vs) = _signAnswer(SIGNER_KEY, a);
+            vm.expectRevert(abi.encodeWithSelector(IAccounts.NotAllowed.selector, signer));
+            channels.proveOvercharge(_channel, a, r, vs);
+        }
+    }
+
+    /// @dev Whoever finds an old key could date an Answer back for ever, against redemptions long after.
+    function test_proveOvercharge_refusesAWithdrawnOperatorOnceAllItSignedIsOver() public {
+        vm.prank(payee);
+        channels.setOperator(operator, false);
+        Answer memory a = _anAnswer(_channel, 1_000, 700);
+        a.until = uint64(block.timestamp + HOLD);
+        uint256 last = block.timestamp + HOLD + NOTICE;
+        _redeem(_channel, 1_000, 800);
+        (bytes32 r, bytes32 vs) = _signAnswer(OPERATOR_KEY, a);
+        vm.warp(last + 1);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.NotAllowed.selector, operator));
+        channels.proveOvercharge(_channel, a, r, vs);
+        vm.warp(last);
+        vm.assertEq(channels.proveOvercharge(_channel, a, r, vs), 100, "paid");
+    }
+
+    function test_proveOvercharge_anOperatorThatCameBackAnswersAnew() public {
+        uint64 first = uint64(block.timestamp + HOLD);
+        vm.prank(payee);
+        channels.setOperator(operator, false);
+        vm.warp(first + NOTICE + 1);
+        vm.prank(payee);
+        channels.setOperator(operator, true);
+        vm.prank(payee);
+        channels.setOperator(operator, false);
+        _redeem(_channel, 1_000, 800);
+        Answer memory a = _anAnswer(_channel, 1_000, 700);
+        a.until = uint64(block.timestamp + HOLD) + 1;
+        (bytes32 r, bytes32 vs) = _signAnswer(OPERATOR_KEY, a);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.NotAllowed.selector, operator));
+        channels.proveOvercharge(_channel, a, r, vs);
+        a.until -= 1;
+        (r, vs) = _signAnswer(OPERATOR_KEY, a);
+        vm.assertEq(channels.proveOvercharge(_channel, a, r, vs), 100, "paid");
+    }
+
+    /// @dev A voucher that paid less than its Answer charged, since the deposit was short, is no overcharge.
+    function test_proveOvercharge_refusesARedemptionThatWasClipped() public {
+        (Status status,) = _redeem(_channel, 20_000, 12_000);
+        vm.assertEq(uint256(status), uint256(Status.Clipped), "status");
+        _refused(_anAnswer(_channel, 20_000, 12_000));
+        _deposit(_channel, 10_000);
+        _redeem(_channel, 20_000, 12_000);
+        _refused(_anAnswer(_channel, 20_000, 12_000));
+        vm.assertEq(_prove(_anAnswer(_channel, 20_000, 11_999)), 1, "one unit too much");
     }
 
     /// @dev An honest payee signs one Answer for each ceiling and redeems no more than it says, in whatever order its

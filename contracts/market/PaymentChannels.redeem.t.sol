@@ -117,6 +117,40 @@ contract PaymentChannelsRedeemTest is MarketTest {
         vm.assertEq(total, 1_100, "total");
     }
 
+    function test_redeem_paysEachRowOfOneChannelWhatIsAboveTheRowsBefore() public {
+        Row[] memory rows = new Row[](5);
+        rows[0] = _aRow(_channel, 100, 100);
+        rows[1] = _aRow(_channel, 100, 100);
+        rows[2] = _aRow(_channel, 600, 350);
+        rows[3] = _aRow(_channel, 400, 400);
+        rows[4] = _aRow(_channel, type(uint128).max, type(uint128).max);
+        vm.prank(payee);
+        (Status[] memory statuses, uint256 total) = channels.redeem(payee, model, rows);
+        Status[5] memory expected =
+            [Status.Redeemed, Status.Stale, Status.Redeemed, Status.Redeemed, Status.SlackTooLarge];
+        for (uint256 i = 0; i < 5; ++i) {
+            vm.assertEq(uint256(statuses[i]), uint256(expected[i]), "status");
+        }
+        vm.assertEq(total, 400, "total");
+        vm.assertEq(channels.balanceOf(_id).slack, 0, "slack");
+    }
+
+    function test_redeem_ofTheLargestDepositFitsItsSlot() public {
+        Channel memory c = _channel;
+        c.salt = "large";
+        _fund(payer, type(uint88).max);
+        bytes32 id = _deposit(c, type(uint88).max);
+        (, uint256 paid) = _redeem(c, uint128(type(uint88).max) + type(uint80).max - 1, type(uint128).max >> 1);
+        vm.assertEq(paid, 0, "over the ceiling");
+        uint128 ceiling = uint128(type(uint88).max) + type(uint80).max - 1;
+        (, paid) = _redeem(c, ceiling, ceiling);
+        vm.assertEq(paid, type(uint88).max, "clipped to the deposit");
+        Balance memory balance = channels.balanceOf(id);
+        vm.assertEq(balance.deposit, type(uint88).max, "deposit");
+        vm.assertEq(balance.redeemed, type(uint88).max, "redeemed");
+        vm.assertEq(balance.slack, type(uint80).max - 1, "slack");
+    }
+
     function test_redeem_isForThePayeeAndItsOperatorOnly() public {
         Row[] memory rows = new Row[](1);
         rows[0] = _aRow(_channel, 500, 300);

@@ -181,8 +181,7 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
         bytes32 digest = _hashTypedDataV4(
             TypedData.answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until)
         );
-        address key = ECDSA.recover(digest, r, vs);
-        if (a.until > answerableUntil(a.payee, key)) revert NotAllowed(key);
+        _requireAnswerable(a.payee, ECDSA.recover(digest, r, vs), a.until);
 
         uint256 excess = balance.redeemed - a.charged;
         _balances[id].slack = PROVED;

@@ -162,6 +162,9 @@ contract ProviderRegistryTest is MarketTest {
             }
         }
         vm.assertEq(seen, 7, "seen");
+        vm.assertEq(providers.providers(6, type(uint256).max).length, 1, "the last");
+        vm.assertEq(providers.providers(type(uint256).max, type(uint256).max).length, 0, "far past the end");
+        vm.assertEq(providers.offers(model, type(uint256).max, type(uint256).max).length, 0, "no offers there");
     }
 
     function _register(address provider) private {

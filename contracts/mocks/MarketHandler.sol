@@ -15,6 +15,7 @@ contract MarketHandler is MarketTest {
     uint96 private constant MOST = 100 * TUSD;
 
     address public constant THIEF = address(0x741EF);
+    uint256 private constant THIEF_KEY = 0x741EF;
     address private constant TUNER = address(0x7E4E4);
 
     /// @notice What has been credited to nobody.
@@ -179,11 +180,14 @@ contract MarketHandler is MarketTest {
     }
 
     /// @notice Somebody without rights tries everything. Whether a call fails is his business, his gain is ours.
-    function steal(uint256 which, uint96 amount) external {
+    function steal(uint256 which, uint96 amount, uint64 until) external {
         Channel memory c = _channel(which);
+        Balance memory balance = channels.balanceOf(channels.channelIdOf(c));
         Row[] memory rows = new Row[](1);
-        rows[0] = _row(0, c, channels.balanceOf(channels.channelIdOf(c)), 1);
-        Answer memory a = _anAnswer(c, 1, 0);
+        rows[0] = _row(0, c, balance, 1);
+        Answer memory a = _anAnswer(c, uint128(balance.redeemed) + balance.slack, 0);
+        a.until = until % 4 == 0 ? 0 : until;
+        (bytes32 r, bytes32 vs) = _signAnswer(THIEF_KEY, a);
         bytes[9] memory calls = [
             abi.encodeCall(channels.redeem, (c.payee, c.model, rows)),
             abi.encodeCall(channels.redeem, (THIEF, c.model, rows)),
@@ -193,13 +197,13 @@ contract MarketHandler is MarketTest {
             abi.encodeCall(channels.startUnbond, (amount)),
             abi.encodeCall(channels.withdraw, ()),
             abi.encodeCall(channels.collect, (THIEF)),
-            abi.encodeCall(channels.proveOvercharge, (c, a, rows[0].r, rows[0].vs))
+            abi.encodeCall(channels.proveOvercharge, (c, a, r, vs))
         ];
         for (uint256 i = 0; i < calls.length; ++i) {
             if (i == 3) continue; // finishing somebody's exit is allowed and pays that somebody
             vm.prank(THIEF);
             (bool done,) = address(channels).call(calls[i]);
-            if (i == 0 || i == 2) vm.assertTrue(!done, "a stranger acted for somebody else");
+            if (i == 0 || i == 2 || i == 8) vm.assertTrue(!done, "a stranger acted for somebody else");
         }
     }
 

@@ -14,7 +14,6 @@ import {
   parseListenAddress,
   poll,
   readMarketTerms,
-  stakeReader,
 } from "@foldmark/service";
 import { createApp } from "./app.ts";
 import type { GatewayConfig } from "./config.ts";
@@ -69,7 +68,7 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const chain = await connectChain({ rpc: config.rpc, chainId, ...(confirmations && { confirmations }) });
   await checkDeployment(chain, deployment);
   const terms = await readMarketTerms(chain.client, deployment);
-  const view = new MarketView({ readStake: stakeReader(chain.client, deployment) });
+  const view = new MarketView();
   const indexer = new Indexer(chain.client, [view], { deployment, confirmations: chain.confirmations });
   await indexer.sync();
 

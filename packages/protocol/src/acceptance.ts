@@ -23,6 +23,14 @@ export function hasEnoughStake(stake: StakeState, penalty: BaseUnits): boolean {
   return boundStake(stake) >= STAKE_PENALTIES * penalty;
 }
 
+/**
+ * Whether an Answer with this `until` binds the payee when its signer's `answerableUntil` is this. 0 means that the key
+ * never was the payee's, which no `until` may reach.
+ */
+export function answersFor({ until, answerableUntil }: { until: bigint; answerableUntil: bigint }): boolean {
+  return answerableUntil > 0n && until <= answerableUntil;
+}
+
 export type AnswerRefusal =
   | { reason: "wrong_payee"; got: Address; expected: Address }
   | { reason: "wrong_channel"; got: ChannelId; expected: ChannelId }
@@ -74,7 +82,8 @@ export function acceptAnswer(answer: Answer, context: AnswerContext): AnswerVerd
     return refused({ reason: "wrong_statement", got: answer.statementId, expected: statementId });
 
   const { until } = answer;
-  if (until > answerableUntil) return refused({ reason: "key_not_answerable", key, until, answerableUntil });
+  if (!answersFor({ until, answerableUntil }))
+    return refused({ reason: "key_not_answerable", key, until, answerableUntil });
   const earliest = now + terms.windowSeconds;
   if (until < earliest) return refused({ reason: "until_too_soon", until, earliest });
   const latest = now + terms.holdSeconds;

@@ -2,7 +2,7 @@ import { type Address, concat, type Hex, numberToHex, pad, sha256 } from "viem";
 import { boundStake, STAKE_PENALTIES, type StakeState } from "./acceptance.ts";
 import { confirmedBlock } from "./chainTime.ts";
 import { type Hash, toHash } from "./ids.ts";
-import { type BaseUnits, baseUnits } from "./money.ts";
+import { type BaseUnits, baseUnits, MAX_BASE_UNITS } from "./money.ts";
 import type { Assurance } from "./providerProtocol.ts";
 
 export const MAX_WEIGHT = 16n;
@@ -12,6 +12,9 @@ export const KEY_BLOCK_INTERVAL = 64n;
 export const CONDUCT_SECONDS = 30n * 24n * 60n * 60n;
 /** A request without a price cap of its own pays at most this many times the median offer. */
 export const DEFAULT_CAP_MEDIANS = 4n;
+/** No offer above this is taken at any cap: more than there is of the token, and small enough to multiply by any count. */
+export const MAX_PRICE = baseUnits((1n << 96n) - 1n);
+const NO_CAP: PriceCap = { in: MAX_PRICE, out: MAX_PRICE, unit: MAX_PRICE };
 const KEY_STALE_BLOCKS = 2n * KEY_BLOCK_INTERVAL;
 const KEY_STALE_SECONDS = 15n * 60n;
 
@@ -59,7 +62,8 @@ export function rankProviders(
       ranking.order.push({ provider: candidate.provider, weight, score: scoreOf(key, candidate.provider, weight) });
     }
   }
-  ranking.order.sort((a, b) => (a.score < b.score ? 1 : -1)); // equal length and case: text order is number order
+  // equal length and case: text order is number order
+  ranking.order.sort((a, b) => (a.score === b.score ? 0 : a.score < b.score ? 1 : -1));
   return ranking;
 }
 
@@ -71,10 +75,14 @@ export function ineligibility(
   const { prices } = candidate;
   if (candidate.isPaused) return "paused";
   if (candidate.assurance !== assurance) return "assurance";
-  if (prices.in > cap.in || prices.out > cap.out || prices.unit > cap.unit) return "price";
+  if (isAbove(prices, cap) || isAbove(prices, NO_CAP)) return "price";
   if (boundStake(candidate.stake) < STAKE_PENALTIES * penalty) return "stake";
   if (weightOf(candidate, penalty) === 0) return "conduct";
   return undefined;
+}
+
+function isAbove(prices: PriceCap, cap: PriceCap): boolean {
+  return prices.in > cap.in || prices.out > cap.out || prices.unit > cap.unit;
 }
 
 /** w = min(16, floor(stake / 8P)) >> conduct events; 0 is not eligible. A penalty of 0 gives every provider the same weight. */
@@ -147,11 +155,21 @@ export function isKeyBlockStale({
   return headAtSigning >= keyBlock.number + KEY_STALE_BLOCKS && signedAt >= keyBlock.timestamp + KEY_STALE_SECONDS;
 }
 
-/** The cap of a request that names none: 4 x the lower median of the offers, for each price by itself. */
-export function defaultCap(offers: readonly Pick<Candidate, "prices">[]): PriceCap {
+/**
+ * The cap of a request that names none: 4 x the lower median, for each price by itself, of the offers that would be
+ * eligible at any price. An offer costs its maker only gas: without a stake behind it, many cheap ones would push the cap
+ * below every honest price. Where nobody is eligible, all offers count.
+ */
+export function defaultCap(
+  candidates: readonly Candidate[],
+  { assurance, penalty }: Pick<RoutingRules, "assurance" | "penalty">,
+): PriceCap {
+  const eligible = candidates.filter((candidate) => !ineligibility(candidate, { assurance, penalty, cap: NO_CAP }));
+  const offers = eligible.length > 0 ? eligible : candidates;
   const capOf = (price: keyof PriceCap): BaseUnits => {
     const sorted = offers.map(({ prices }) => prices[price]).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-    return baseUnits((sorted[(sorted.length - 1) >> 1] ?? 0n) * DEFAULT_CAP_MEDIANS);
+    const cap = (sorted[(sorted.length - 1) >> 1] ?? 0n) * DEFAULT_CAP_MEDIANS;
+    return baseUnits(cap < MAX_BASE_UNITS ? cap : MAX_BASE_UNITS);
   };
   return { in: capOf("in"), out: capOf("out"), unit: capOf("unit") };
 }

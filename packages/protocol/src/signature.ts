@@ -31,8 +31,7 @@ export const signatureSchema = hexSchema<Hex>(
  * refuse the malleable twin, so nobody may be paid or bound by it
  */
 export async function recoverSigner(digest: Hex, signature: Hex): Promise<Address> {
-  const { s, v } = split(signature);
-  if (s > HALF_ORDER || s === 0n || (v !== 27 && v !== 28)) throw malformed(signature, `s or v (${v}) is out of range`);
+  requireWellFormed(signature);
   try {
     return await recoverAddress({ hash: digest, signature });
   } catch (cause) {
@@ -40,9 +39,9 @@ export async function recoverSigner(digest: Hex, signature: Hex): Promise<Addres
   }
 }
 
-/** @throws `signature.malformed` */
+/** @throws `signature.malformed`, by the same rule as `recoverSigner`: what does not count is not sent to a contract */
 export function toCompactSignature(signature: Hex): CompactSignature {
-  split(signature);
+  requireWellFormed(signature);
   const { r, yParityAndS } = signatureToCompactSignature(parseSignature(signature));
   return { r, vs: yParityAndS };
 }
@@ -51,12 +50,11 @@ export function fromCompactSignature({ r, vs }: CompactSignature): Hex {
   return serializeSignature(compactSignatureToSignature({ r, yParityAndS: vs }));
 }
 
-function split(signature: Hex) {
+function requireWellFormed(signature: Hex): void {
   if (!/^0x[0-9a-fA-F]{130}$/.test(signature)) throw malformed(signature, "not 65 bytes of hex");
-  return {
-    s: BigInt(`0x${signature.slice(66, 130)}`),
-    v: Number.parseInt(signature.slice(130), 16),
-  };
+  const s = BigInt(`0x${signature.slice(66, 130)}`);
+  const v = Number.parseInt(signature.slice(130), 16);
+  if (s > HALF_ORDER || s === 0n || (v !== 27 && v !== 28)) throw malformed(signature, `s or v (${v}) is out of range`);
 }
 
 function malformed(signature: string, why: string, cause?: unknown): FoldmarkError {

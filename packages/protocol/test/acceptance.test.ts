@@ -53,6 +53,7 @@ describe("acceptAnswer", () => {
     { reason: "wrong_statement", answer: { statementId: toStatementId(channelId) }, context: {} },
     { reason: "key_not_answerable", answer: {}, context: { answerableUntil: anAnswer.until - 1n } },
     { reason: "key_not_answerable", answer: {}, context: { answerableUntil: 0n } },
+    { reason: "key_not_answerable", answer: { until: 0n }, context: { answerableUntil: 0n } },
     { reason: "until_too_soon", answer: { until: now + 599n }, context: {} },
     { reason: "until_too_late", answer: { until: now + 1201n }, context: {} },
     { reason: "stake_too_low", answer: {}, context: { stake: { amount: baseUnits(90n), unbonding: baseUnits(11n) } } },

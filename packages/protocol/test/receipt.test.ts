@@ -55,8 +55,29 @@ describe("canonicalJson", () => {
       '{"A":true,"b":[1,{"c":null,"d":"é"}]}',
     );
   });
-  it.each([1.5, Number.NaN, 2 ** 53, -0, "\ud800"])("refuses %s", (bad) => {
-    expect(() => canonicalJson([bad])).toThrow(expect.objectContaining({ code: "canonical_json.unsupported" }));
+  it("sorts by UTF-16 code units, not by code points", () => {
+    expect(canonicalJson({ "\u{1f600}": 1, "\uff5e": 2 })).toBe('{"\u{1f600}":1,"\uff5e":2}');
+  });
+  it("tells apart texts that look alike, and keys named like members of every object", () => {
+    expect(canonicalJson("\u00e9")).not.toBe(canonicalJson("e\u0301"));
+    const text = '{"__proto__":1,"constructor":2}';
+    expect(canonicalJson(JSON.parse(text))).toBe(text);
+  });
+  it.each<[string, unknown]>([
+    ["a fraction", 1.5],
+    ["NaN", Number.NaN],
+    ["a number that is no safe integer", 2 ** 53],
+    ["minus zero", -0],
+    ["half a surrogate pair", "\ud800"],
+    ["a key with half a surrogate pair", { "\ud800": 1 }],
+    ["nothing", undefined],
+    ["a hole", new Array(1)],
+    ["a bigint", 1n],
+    ["a date", new Date(0)],
+    ["bytes", Uint8Array.of(1)],
+    ["a map", new Map([["a", 1]])],
+  ])("refuses %s", (_, bad) => {
+    expect(() => canonicalJson([bad as Json])).toThrow(expect.objectContaining({ code: "canonical_json.unsupported" }));
   });
 });
 
@@ -114,6 +135,32 @@ describe("a receipt", () => {
       "an amount as a number",
       (json) => {
         json.price = 3;
+      },
+    ],
+    [
+      "minus zero",
+      (json) => {
+        json.usage = { promptTokens: -0, answerTokens: 5 };
+      },
+    ],
+    [
+      "half a surrogate pair",
+      (json) => {
+        json.cut = { by: "stop", tokens: 5, stop: "\ud800" };
+      },
+    ],
+    [
+      "a member named __proto__",
+      (json) => {
+        Object.defineProperty(json, "__proto__", { value: {}, enumerable: true });
+      },
+    ],
+    [
+      "a provider listed twice",
+      (json) => {
+        const routing = json.routing as { candidates: object[] };
+        const [first] = routing.candidates;
+        json.routing = { ...routing, candidates: [...routing.candidates, { ...first, conductEvents: 1 }] };
       },
     ],
     [

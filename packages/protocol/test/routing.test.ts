@@ -9,8 +9,13 @@ import {
   bodyHashOf,
   type Candidate,
   defaultCap,
+  ineligibility,
   isKeyBlockStale,
   keyBlockNumber,
+  MAX_BASE_UNITS,
+  MAX_PRICE,
+  priceOfAnswer,
+  priceOfWork,
   rankProviders,
   routingKey,
   scoreOf,
@@ -106,6 +111,7 @@ describe("rankProviders", () => {
     { reason: "assurance", changes: { assurance: "reputed" } as const },
     { reason: "price", changes: { prices: { in: baseUnits(101n), out: baseUnits(0n), unit: baseUnits(0n) } } },
     { reason: "price", changes: { prices: { in: baseUnits(0n), out: baseUnits(101n), unit: baseUnits(0n) } } },
+    { reason: "price", changes: { prices: { in: baseUnits(0n), out: baseUnits(0n), unit: baseUnits(101n) } } },
     { reason: "stake", changes: { staked: 79n } },
     { reason: "conduct", changes: { staked: 80n, conductEvents: 1 } },
   ])("excludes by $reason, and says so", ({ reason, changes }) => {
@@ -114,6 +120,20 @@ describe("rankProviders", () => {
     expect(order.map((o) => o.provider)).toEqual([providerAt(0)]);
     expect(ineligible).toEqual([{ provider: bad.provider, reason }]);
   });
+});
+
+it("a price beyond any sum is excluded whatever the cap, so that what an answer may cost can be computed", () => {
+  const most = baseUnits(MAX_BASE_UNITS);
+  const open = { ...rules, cap: { in: most, out: most, unit: most } };
+  for (const price of ["in", "out", "unit"] as const) {
+    const candidate = aCandidate({ prices: { ...aCandidate().prices, [price]: baseUnits(MAX_PRICE + 1n) } });
+    expect(ineligibility(candidate, open), price).toBe("price");
+  }
+  const dearest = { in: MAX_PRICE, out: MAX_PRICE, unit: MAX_PRICE };
+  expect(ineligibility(aCandidate({ prices: dearest }), open)).toBeUndefined();
+  const usage = { promptTokens: 0x7fffffff, answerTokens: 0x7fffffff };
+  expect(priceOfAnswer({ ...usage, priceIn: MAX_PRICE, priceOut: MAX_PRICE })).toBeGreaterThan(0n);
+  expect(priceOfWork({ units: 0xffffffff, priceUnit: MAX_PRICE })).toBeGreaterThan(0n);
 });
 
 describe("keys and scores", () => {
@@ -158,11 +178,27 @@ describe("keys and scores", () => {
 });
 
 describe("defaultCap", () => {
+  const offering = (price: bigint) =>
+    aCandidate({ prices: { in: baseUnits(price), out: baseUnits(10n * price), unit: baseUnits(0n) } });
   it("is four times the lower median of each price", () => {
-    const offers = [5n, 1n, 9n, 3n].map((price) => ({
-      prices: { in: baseUnits(price), out: baseUnits(10n * price), unit: baseUnits(0n) },
+    expect(defaultCap([5n, 1n, 9n, 3n].map(offering), rules)).toEqual({ in: 12n, out: 120n, unit: 0n });
+    expect(defaultCap([], rules)).toEqual({ in: 0n, out: 0n, unit: 0n });
+  });
+  it("cannot be moved by offers that nothing stands behind", () => {
+    const honest = [3n, 4n, 5n].map(offering);
+    const hollow = Array.from({ length: 50 }, (_, n) => offering(n % 2 === 0 ? 0n : MAX_BASE_UNITS / 10n));
+    const spoilt = hollow.map((candidate, n) => ({
+      ...candidate,
+      ...[{ stake: { amount: baseUnits(79n), unbonding: baseUnits(0n) } }, { isPaused: true }, { conductEvents: 5 }][
+        n % 3
+      ],
     }));
-    expect(defaultCap(offers)).toEqual({ in: 12n, out: 120n, unit: 0n });
-    expect(defaultCap([])).toEqual({ in: 0n, out: 0n, unit: 0n });
+    expect(defaultCap([...spoilt, ...honest], rules)).toEqual(defaultCap(honest, rules));
+  });
+  it("is the median of all where nobody is eligible, and never too large for an amount", () => {
+    const unstaked = { stake: { amount: baseUnits(0n), unbonding: baseUnits(0n) } };
+    expect(defaultCap([{ ...offering(7n), ...unstaked }], rules)).toMatchObject({ in: 28n });
+    const dearest = { in: baseUnits(MAX_BASE_UNITS), out: baseUnits(1n), unit: baseUnits(0n) };
+    expect(defaultCap([aCandidate({ prices: dearest })], rules)).toEqual({ in: MAX_BASE_UNITS, out: 4n, unit: 0n });
   });
 });

@@ -150,13 +150,17 @@ describe("signatures", () => {
     const s = order - BigInt(`0x${signature.slice(66, 130)}`);
     const twin = `0x${signature.slice(2, 66)}${hash(s).slice(2)}${signature.endsWith("1b") ? "1c" : "1b"}` as const;
     const digest = answerDigest(domain, anAnswer);
+    expect(await recoverSigner(digest, signature)).toBe(account.address);
     for (const bad of [
       twin,
       signature.slice(0, -2) as Hex,
       `${signature.slice(0, -2)}00` as Hex,
       "0x" as Hex,
+      `${signature.slice(0, -2)}1d` as Hex,
       `0x${"00".repeat(64)}1b` as Hex,
-    ])
+    ]) {
       await expect(recoverSigner(digest, bad), bad).rejects.toMatchObject({ code: "signature.malformed" });
+      expect(() => toCompactSignature(bad), bad).toThrow(expect.objectContaining({ code: "signature.malformed" }));
+    }
   });
 });

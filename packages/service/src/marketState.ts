@@ -141,6 +141,10 @@ export function applyMarketEvent(state: MarketState, event: MarketEvent, block: 
       return changeStake(state, event.args.payee, (stake) => ({ ...stake, unbonding: baseUnits(event.args.amount) }));
     case "Unbonded":
       return changeStake(state, event.args.payee, () => ({ amount: baseUnits(event.args.stake), unbonding: ZERO }));
+    case "StakeTaken": {
+      const { payee, stake, unbonding } = event.args;
+      return changeStake(state, payee, () => ({ amount: baseUnits(stake), unbonding: baseUnits(unbonding) }));
+    }
     case "OperatorSet": {
       const { payee, key, until } = event.args;
       return { ...state, operators: set(state.operators, operatorKey(payee, key), BigInt(until)) };
@@ -152,11 +156,6 @@ export function applyMarketEvent(state: MarketState, event: MarketEvent, block: 
     default:
       return state;
   }
-}
-
-/** The state with a payee's stake as it was read from the contract. */
-export function withStake(state: MarketState, payee: Address, stake: StakeState): MarketState {
-  return changeStake(state, payee, () => stake);
 }
 
 type ArgsOf<Name extends MarketEvent["eventName"]> = Extract<MarketEvent, { eventName: Name }>["args"];

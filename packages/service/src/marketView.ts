@@ -1,10 +1,8 @@
 import {
   type AssetId,
   assetIdSchema,
-  baseUnits,
   type Candidate,
   CONDUCT_SECONDS,
-  type Deployment,
   FoldmarkError,
   isSameAddress,
   type Mode,
@@ -12,9 +10,7 @@ import {
   toAddress,
   ZERO,
 } from "@foldmark/protocol";
-import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import type { Address } from "viem";
-import type { ChainClient } from "./chain.ts";
 import type { MarketEvent } from "./marketEvents.ts";
 import {
   type AssetState,
@@ -24,7 +20,6 @@ import {
   type MarketState,
   operatorKey,
   type ProviderState,
-  withStake,
 } from "./marketState.ts";
 import type { BlockRef, Projection } from "./projection.ts";
 
@@ -37,31 +32,22 @@ export type MarketOffer = { candidate: Candidate; endpoint: string; hardware: Ha
 /** A model as a request named it: an asset id, or an alias as of the view's head. */
 export type ResolvedModel = { asset: AssetState; alias: { name: string; block: bigint } | undefined };
 
-export type ReadStake = (payee: Address, blockNumber: bigint) => Promise<StakeState>;
-
 /**
  * The market in memory, as of `head`. Feed it by an `Indexer`; everything is rebuilt from the deployment's first block.
  * Every method answers from one and the same block.
  */
 export class MarketView implements Projection {
-  readonly #readStake: ReadStake;
   readonly #reorgDepth: number;
   /** States by block, oldest first; the last is the present one. */
   #history: { block: BlockRef | undefined; state: MarketState }[] = [{ block: undefined, state: EMPTY_MARKET }];
 
-  constructor({ readStake, reorgDepth = 128 }: { readStake: ReadStake; reorgDepth?: number }) {
-    this.#readStake = readStake;
+  constructor({ reorgDepth = 128 }: { reorgDepth?: number } = {}) {
     this.#reorgDepth = reorgDepth;
   }
 
   async apply(block: BlockRef, events: readonly MarketEvent[]): Promise<void> {
     let { state } = this.#present;
-    for (const event of events) {
-      state = applyMarketEvent(state, event, block);
-      // no event says how much of an overcharge came out of held income and how much out of stake
-      if (event.eventName === "Overcharged")
-        state = withStake(state, event.args.payee, await this.#readStake(event.args.payee, block.number));
-    }
+    for (const event of events) state = applyMarketEvent(state, event, block);
     this.#history.push({ block, state });
     if (this.#history.length > this.#reorgDepth + 2) this.#history.shift();
   }
@@ -157,18 +143,4 @@ export class MarketView implements Projection {
   get #present(): { block: BlockRef | undefined; state: MarketState } {
     return this.#history.at(-1) ?? { block: undefined, state: EMPTY_MARKET };
   }
-}
-
-/** Reads a payee's stake from the contract, as of a block. */
-export function stakeReader(client: ChainClient, { contracts }: Deployment): ReadStake {
-  return async (payee, blockNumber) => {
-    const stake = await client.readContract({
-      address: contracts.channels,
-      abi: paymentChannelsAbi,
-      functionName: "stakeOf",
-      args: [payee],
-      blockNumber,
-    });
-    return { amount: baseUnits(stake.amount), unbonding: baseUnits(stake.unbonding) };
-  };
 }

@@ -24,7 +24,6 @@ import {
   Indexer,
   MarketView,
   readMarketTerms,
-  stakeReader,
 } from "../src/index.ts";
 import { accountAt, actor, connectLocal, deployMarket, PENALTY, registration, startAnvil } from "./support/market.ts";
 
@@ -50,7 +49,7 @@ const assetId = assetIdOf(
 );
 
 function index({ confirmations = 1, reorgDepth = 64, rangeBlocks = 2000 } = {}) {
-  const view = new MarketView({ readStake: stakeReader(connection.client, deployment), reorgDepth });
+  const view = new MarketView({ reorgDepth });
   return {
     view,
     indexer: new Indexer(connection.client, [view], { deployment, confirmations, reorgDepth, rangeBlocks }),
@@ -193,7 +192,7 @@ describe("Indexer and MarketView", () => {
           return result;
         },
       } as typeof connection.client;
-      const disturbed = new MarketView({ readStake: stakeReader(connection.client, deployment) });
+      const disturbed = new MarketView();
       await new Indexer(client, [disturbed], { deployment, confirmations: 1 }).sync();
       const fresh = index();
       await fresh.indexer.sync();

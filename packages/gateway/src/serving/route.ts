@@ -36,8 +36,9 @@ export type Route = {
 export async function routeRequest(request: RouteRequest, market: Market): Promise<Route> {
   const { asset, bodyHash, account, assurance } = request;
   const { stateBlock, keyBlock, candidates } = await market.state(asset);
-  const cap = request.cap ?? defaultCap(candidates);
-  const rules = { assurance, cap, penalty: market.terms.penalty };
+  const { penalty } = market.terms;
+  const cap = request.cap ?? defaultCap(candidates, { assurance, penalty });
+  const rules = { assurance, cap, penalty };
   const key = routingKey({ bodyHash, account, keyBlockHash: keyBlock.hash });
   const { order, ineligible } = rankProviders(candidates, { key, rules });
   if (order.length === 0) throw nobody(ineligible);

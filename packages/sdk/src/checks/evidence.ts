@@ -1,6 +1,7 @@
 import { requestRoot } from "@foldmark/machine/commitments";
 import {
   answerDigest,
+  answersFor,
   channelIdOf,
   isSameAddress,
   type Receipt,
@@ -69,7 +70,7 @@ export async function checkAnswer(receipt: Receipt, chain: KeyReader | undefined
   if (!chain)
     return unchecked("answer", `signed by ${key}; give a chain to see whether it answers for ${answer.payee}`);
   const until = await chain.answerableUntil(answer.payee, key);
-  return answer.until <= until
+  return answersFor({ until: answer.until, answerableUntil: until })
     ? holds("answer", `signed by ${key}, a key of the provider ${answer.payee}`)
     : fails("answer", `signed by ${key} (${answerDigest(domain, answer)}), which does not answer for ${answer.payee}`);
 }
