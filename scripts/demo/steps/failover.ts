@@ -61,7 +61,7 @@ export async function failoverStep(stage: Stage, progress: Progress): Promise<St
 }
 
 /** The provider that is computing just now, by its own word. */
-async function working(providers: Provider[]): Promise<Provider> {
+export async function working(providers: Provider[]): Promise<Provider> {
   for (const provider of providers) {
     const response = await fetch(`${provider.url}/v1/node`);
     if (nodeInfo.parse(await response.json()).running > 0) return provider;

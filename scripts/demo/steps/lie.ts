@@ -76,7 +76,7 @@ export async function lieStep(stage: Stage, progress: Progress): Promise<StepRes
 }
 
 /** Waits until the gateway has read the chain up to where it is now. */
-async function chainSeen(stage: Stage): Promise<void> {
+export async function chainSeen(stage: Stage): Promise<void> {
   const head = await need(stage, "chain").client.getBlockNumber({ cacheTime: 0 });
   const deadline = Date.now() + 30_000;
   while (Date.now() < deadline) {
