@@ -69,7 +69,8 @@ describe.each([
     it("book what a request did cost, once", async () => {
       const { id: keyId } = await aKey(100n);
       await reserve(db, { requestId: "r1", keyId, gateway: "a", amount: baseUnits(30n) });
-      expect(await infoOf(keyId)).toMatchObject({ spent: 0n, reserved: 30n });
+      await reserve(db, { requestId: "r1", keyId, gateway: "a", amount: baseUnits(10n) });
+      expect(await infoOf(keyId)).toMatchObject({ spent: 0n, reserved: 40n });
       await settle(db, { requestId: "r1", cost: baseUnits(12n) });
       await settle(db, { requestId: "r1", cost: baseUnits(12n) });
       expect(await infoOf(keyId)).toMatchObject({ spent: 12n, reserved: 0n });

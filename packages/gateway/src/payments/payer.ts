@@ -18,6 +18,7 @@ import {
   MAX_TIMEOUT_SECONDS,
   networkOf,
   PAYMENT_SCHEME,
+  type PayerLedger,
   type Payment,
   putInFlight,
   recoverVoucherSigner,
@@ -66,6 +67,8 @@ const BREAKING = new Set(["wrong_statement", "charge_above_ceiling", "overcharge
 export class Payer {
   readonly #options: PayerOptions;
   readonly #deps: PayerDeps;
+  /** Records of the channels in use, as they are stored. Nobody else writes them: channels of another gateway have another salt. */
+  readonly #records = new Map<ChannelId, ChannelRecord>();
 
   constructor(options: PayerOptions, deps: PayerDeps) {
     this.#options = options;
@@ -91,11 +94,7 @@ export class Payer {
     const { channel, id } = this.channelOf({ payee, asset });
     const release = await mutex.take(id);
     try {
-      const record = await openChannelRecord(
-        db,
-        { id, payee, asset, salt: channel.salt },
-        { redeemed: () => deposits.redeemed(id), nowMs: now() },
-      );
+      const record = await this.#open({ payee, asset });
       if (record.stopped)
         throw new FoldmarkError("channel.exhausted", `The channel with ${payee} is stopped: ${record.stopped}.`, {
           details: { channelId: id },
@@ -104,7 +103,7 @@ export class Payer {
       const depositedAt = await deposits.cover(channel, id, ceiling);
       const payment = await this.#payment({ channel, id, ceiling, maximum, asset });
       const voucher = { ceiling, maximum, signature: payment.payload.signature, evidence };
-      await storeVoucher(db, id, { voucher, ledger, nowMs: now() });
+      await this.#write(record, ledger, () => storeVoucher(db, id, { voucher, ledger, nowMs: now() }));
       return { payment, depositedAt, release };
     } catch (error) {
       release();
@@ -114,15 +113,11 @@ export class Payer {
 
   /** Makes sure that a channel could pay for a request of this maximum, for the case that one comes. */
   async prepare({ payee, asset, maximum }: Omit<Purchase, "evidence">): Promise<void> {
-    const { db, deposits, mutex, now } = this.#deps;
+    const { deposits, mutex } = this.#deps;
     const { channel, id } = this.channelOf({ payee, asset });
     const release = await mutex.take(id);
     try {
-      const { stopped, ledger } = await openChannelRecord(
-        db,
-        { id, payee, asset, salt: channel.salt },
-        { redeemed: () => deposits.redeemed(id), nowMs: now() },
-      );
+      const { stopped, ledger } = await this.#open({ payee, asset });
       if (!stopped) await deposits.cover(channel, id, putInFlight(ledger, maximum).ceiling);
     } finally {
       release();
@@ -170,7 +165,8 @@ export class Payer {
       const promised = least(highest.maxClaimableAmount, state.charged);
       const sum = most(promised, ledger.sum);
       const largestCharged = most(sum, ledger.largestCharged);
-      await storeLedger(db, channelId, { ...ledger, sum, largestCharged, lastCeiling: highest.maxClaimableAmount });
+      const adopted = { ...ledger, sum, largestCharged, lastCeiling: highest.maxClaimableAmount };
+      await this.#write(record, adopted, () => storeLedger(db, channelId, adopted));
       return true;
     } finally {
       release();
@@ -182,10 +178,12 @@ export class Payer {
     const { channelId, maxClaimableAmount: ceiling } = payment.payload.voucher;
     const release = await this.#deps.mutex.take(channelId);
     try {
-      const { ledger } = await this.#record(channelId);
-      const closed = closeWithoutAnswer(ledger, ceiling);
-      if (closed.inFlight.length !== ledger.inFlight.length)
-        await closeVoucher(this.#deps.db, channelId, { ceiling, state: "none", ledger: closed });
+      const record = await this.#record(channelId);
+      const ledger = closeWithoutAnswer(record.ledger, ceiling);
+      if (ledger.inFlight.length === record.ledger.inFlight.length) return;
+      await this.#write(record, ledger, () =>
+        closeVoucher(this.#deps.db, channelId, { ceiling, state: "none", ledger }),
+      );
     } finally {
       release();
     }
@@ -197,12 +195,15 @@ export class Payer {
     const { channel } = payment.payload;
     const release = await this.#deps.mutex.take(channelId);
     try {
-      const { ledger } = await this.#record(channelId);
-      const context = { ...accepting, payee: channel.payee, channelId, ceiling, ledger };
+      const record = await this.#record(channelId);
+      const context = { ...accepting, payee: channel.payee, channelId, ceiling, ledger: record.ledger };
       const verdict = acceptAnswer(answer, context);
-      if (verdict.status === "accepted")
-        await closeVoucher(this.#deps.db, channelId, { ceiling, state: "answered", ledger: verdict.ledger });
-      else if (BREAKING.has(verdict.reason)) await stopChannel(this.#deps.db, channelId, verdict.reason);
+      if (verdict.status === "accepted") {
+        const { ledger } = verdict;
+        await this.#write(record, ledger, () =>
+          closeVoucher(this.#deps.db, channelId, { ceiling, state: "answered", ledger }),
+        );
+      } else if (BREAKING.has(verdict.reason)) await this.stop(payment, verdict.reason);
       return verdict;
     } finally {
       release();
@@ -211,13 +212,36 @@ export class Payer {
 
   /** From now on no voucher is signed on this channel. */
   async stop(payment: Payment, reason: string): Promise<void> {
-    await stopChannel(this.#deps.db, payment.payload.voucher.channelId, reason);
+    const { channelId } = payment.payload.voucher;
+    await stopChannel(this.#deps.db, channelId, reason);
+    this.#records.delete(channelId);
   }
 
-  async #record(id: ChannelId): Promise<ChannelRecord> {
-    const record = await findChannelRecord(this.#deps.db, id);
-    if (!record) throw new FoldmarkError("internal.bug", `There is no record of channel ${id}.`);
+  /** The record of a channel, made where there is none. Only under the channel's lock. */
+  async #open({ payee, asset }: { payee: Address; asset: AssetId }): Promise<ChannelRecord> {
+    const { db, deposits, now } = this.#deps;
+    const { channel, id } = this.channelOf({ payee, asset });
+    const known = this.#records.get(id);
+    if (known) return known;
+    const redeemed = () => deposits.redeemed(id);
+    const record = await openChannelRecord(db, { id, payee, asset, salt: channel.salt }, { redeemed, nowMs: now() });
+    this.#records.set(id, record);
     return record;
+  }
+
+  /** The record of a channel that has one. Only under the channel's lock. */
+  async #record(id: ChannelId): Promise<ChannelRecord> {
+    const record = this.#records.get(id) ?? (await findChannelRecord(this.#deps.db, id));
+    if (!record) throw new FoldmarkError("internal.bug", `There is no record of channel ${id}.`);
+    this.#records.set(id, record);
+    return record;
+  }
+
+  /** Writes a ledger, first to the store and then to memory; what was not stored is read again. */
+  async #write(record: ChannelRecord, ledger: PayerLedger, store: () => Promise<void>): Promise<void> {
+    this.#records.delete(record.id);
+    await store();
+    this.#records.set(record.id, { ...record, ledger });
   }
 
   async #payment(of: { channel: Channel; id: ChannelId; ceiling: BaseUnits; maximum: BaseUnits; asset: AssetId }) {

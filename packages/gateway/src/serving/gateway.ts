@@ -1,5 +1,6 @@
 import {
   type BaseUnits,
+  baseUnits,
   codeOf,
   type Hash,
   type PriceCap,
@@ -59,7 +60,13 @@ export async function billed<Result>(
   // a caller that leaves does not end the work: its answer is still cut, settled and written down, at a stop too
   const { promise: done, resolve } = Promise.withResolvers<void>();
   deps.inBackground(() => done);
-  const setAside = (amount: BaseUnits) => reserve(deps.db, { requestId, keyId, gateway: deps.instance, amount });
+  let reserved = ZERO;
+  const setAside = async (amount: BaseUnits): Promise<void> => {
+    if (amount <= reserved) return;
+    const more = baseUnits(amount - reserved);
+    await reserve(deps.db, { requestId, keyId, gateway: deps.instance, amount: more });
+    reserved = amount;
+  };
   let cost = ZERO;
   try {
     await setAside(highestMaximum(route, maximumAt));

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type BaseUnits, baseUnits, FoldmarkError } from "@foldmark/protocol";
+import { type BaseUnits, FoldmarkError } from "@foldmark/protocol";
 import { sql } from "kysely";
 import type { Database } from "./open.ts";
 
@@ -27,33 +27,31 @@ export async function createApiKey(
   const id = `key_${randomBytes(8).toString("hex")}`;
   await db
     .insertInto("api_keys")
-    .values({ id, hash: sha256(key), name, budget, spent: 0n, created_at: BigInt(nowMs), revoked_at: null })
+    .values({
+      id,
+      hash: sha256(key),
+      name,
+      budget,
+      spent: 0n,
+      reserved: 0n,
+      created_at: BigInt(nowMs),
+      revoked_at: null,
+    })
     .execute();
   return { id, key };
 }
 
 /** Keys in the order in which they were made. */
 export async function listApiKeys(db: Database): Promise<ApiKeyInfo[]> {
-  const rows = await db
-    .selectFrom("api_keys")
-    .selectAll()
-    .select((eb) =>
-      eb
-        .selectFrom("reservations")
-        .select(sql<bigint>`coalesce(sum(amount), 0)`.as("sum"))
-        .whereRef("reservations.key_id", "=", "api_keys.id")
-        .as("reserved"),
-    )
-    .orderBy("created_at")
-    .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    budget: row.budget,
-    spent: row.spent,
-    reserved: row.reserved ?? 0n,
-    createdAt: new Date(Number(row.created_at)),
-    revoked: row.revoked_at !== null,
+  const rows = await db.selectFrom("api_keys").selectAll().orderBy("created_at").execute();
+  return rows.map(({ id, name, budget, spent, reserved, created_at, revoked_at }) => ({
+    id,
+    name,
+    budget,
+    spent,
+    reserved,
+    createdAt: new Date(Number(created_at)),
+    revoked: revoked_at !== null,
   }));
 }
 
@@ -84,61 +82,48 @@ export async function findCaller(db: Database, key: string): Promise<Caller | un
 export type Reservation = { requestId: string; keyId: string; gateway: string; amount: BaseUnits };
 
 /**
- * Sets aside the most that a request can cost; a second time for the same request it is the new amount that counts.
+ * Sets aside the most that a request can cost; a second time for the same request, that much more. One statement on one
+ * row, so that requests at once, at any number of gateways, cannot take the same money twice.
  * @throws `budget.exhausted` where budget - spent - reserved is less; nothing is changed then
  */
-export async function reserve(db: Database, reservation: Reservation): Promise<void> {
-  const { requestId, keyId, gateway, amount } = reservation;
-  await db.transaction().execute(async (trx) => {
-    // the row lock makes the sum below safe against other gateways on the same database
-    const key = await trx
-      .selectFrom("api_keys")
-      .select(["budget", "spent"])
-      .where("id", "=", keyId)
-      .forUpdate()
-      .executeTakeFirstOrThrow();
-    const { sum } = await trx
-      .selectFrom("reservations")
-      .select(sql<bigint>`coalesce(sum(amount), 0)`.as("sum"))
-      .where("key_id", "=", keyId)
-      .where("request_id", "!=", requestId)
-      .executeTakeFirstOrThrow();
-    const left = key.budget - key.spent - sum;
-    if (left < amount)
-      throw new FoldmarkError(
-        "budget.exhausted",
-        `This request can cost up to ${amount} base units, the key has ${left < 0n ? 0n : left} left.`,
-        {
-          details: { needed: amount.toString(), left: (left < 0n ? 0n : left).toString() },
-          hint: "Lower max_completion_tokens, or use a key with a larger budget.",
-        },
-      );
-    await trx
-      .insertInto("reservations")
-      .values({ request_id: requestId, key_id: keyId, gateway, amount })
-      .onConflict((conflict) => conflict.column("request_id").doUpdateSet({ amount }))
-      .execute();
-  });
+export async function reserve(db: Database, { requestId, keyId, gateway, amount }: Reservation): Promise<void> {
+  const { rows } = await sql`
+    with taken as (
+      update api_keys set reserved = reserved + ${amount}::numeric
+      where id = ${keyId} and budget - spent - reserved >= ${amount}::numeric
+      returning id
+    )
+    insert into reservations (request_id, key_id, gateway, amount)
+    select ${requestId}::text, id, ${gateway}::text, ${amount}::numeric from taken
+    returning key_id`.execute(db);
+  if (rows.length > 0) return;
+  const key = await db.selectFrom("api_keys").selectAll().where("id", "=", keyId).executeTakeFirstOrThrow();
+  const left = key.budget - key.spent - key.reserved;
+  const shown = left < 0n ? 0n : left;
+  throw new FoldmarkError(
+    "budget.exhausted",
+    `This request can cost up to ${amount} base units, the key has ${shown} left.`,
+    {
+      details: { needed: amount.toString(), left: shown.toString() },
+      hint: "Lower max_completion_tokens, or use a key with a larger budget.",
+    },
+  );
 }
 
-/** Ends a reservation and books what the request did cost. Doing it twice books nothing more. */
+/** Ends what is set aside for a request, and books what it did cost. Doing it twice books nothing more. */
 export async function settle(db: Database, { requestId, cost }: { requestId: string; cost: BaseUnits }): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    const ended = await trx
-      .deleteFrom("reservations")
-      .where("request_id", "=", requestId)
-      .returning("key_id")
-      .executeTakeFirst();
-    if (!ended || cost === 0n) return;
-    await trx
-      .updateTable("api_keys")
-      .set((eb) => ({ spent: eb("spent", "+", baseUnits(cost)) }))
-      .where("id", "=", ended.key_id)
-      .execute();
-  });
+  await sql`
+    with ended as (delete from reservations where request_id = ${requestId} returning key_id, amount),
+    total as (select key_id, sum(amount) as amount from ended group by key_id)
+    update api_keys set reserved = reserved - total.amount, spent = spent + ${cost}::numeric
+    from total where api_keys.id = total.key_id`.execute(db);
 }
 
 /** After a crash: requests that this gateway had running cost their callers nothing. */
 export async function releaseReservations(db: Database, gateway: string): Promise<void> {
-  await db.deleteFrom("reservations").where("gateway", "=", gateway).execute();
+  await sql`
+    with ended as (delete from reservations where gateway = ${gateway} returning key_id, amount),
+    total as (select key_id, sum(amount) as amount from ended group by key_id)
+    update api_keys set reserved = reserved - total.amount
+    from total where api_keys.id = total.key_id`.execute(db);
 }

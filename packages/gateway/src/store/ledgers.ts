@@ -85,10 +85,9 @@ export async function storeVoucher(
   id: ChannelId,
   { voucher, ledger, nowMs }: { voucher: VoucherRecord; ledger: PayerLedger; nowMs: number },
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await trx
-      .insertInto("vouchers")
-      .values({
+  await db
+    .with("stored", (statement) =>
+      statement.insertInto("vouchers").values({
         channel_id: id,
         ceiling: voucher.ceiling,
         signature: voucher.signature,
@@ -96,10 +95,12 @@ export async function storeVoucher(
         state: "in_flight",
         evidence: voucher.evidence,
         created_at: BigInt(nowMs),
-      })
-      .execute();
-    await storeLedger(trx, id, ledger);
-  });
+      }),
+    )
+    .updateTable("channels")
+    .set(columnsOf(ledger))
+    .where("id", "=", id)
+    .execute();
 }
 
 /** Ends a voucher, with the ledger that follows from how it ended. */
@@ -108,24 +109,30 @@ export async function closeVoucher(
   id: ChannelId,
   { ceiling, state, ledger }: { ceiling: BaseUnits; state: "answered" | "none"; ledger: PayerLedger },
 ): Promise<void> {
-  await db.transaction().execute(async (trx) => {
-    await trx
-      .updateTable("vouchers")
-      .set({ state, evidence: null })
-      .where("channel_id", "=", id)
-      .where("ceiling", "=", ceiling)
-      .execute();
-    await storeLedger(trx, id, ledger);
-  });
-}
-
-export async function storeLedger(db: Database, id: ChannelId, ledger: PayerLedger): Promise<void> {
   await db
+    .with("closed", (statement) =>
+      statement
+        .updateTable("vouchers")
+        .set({ state, evidence: null })
+        .where("channel_id", "=", id)
+        .where("ceiling", "=", ceiling),
+    )
     .updateTable("channels")
-    .set({ sum: ledger.sum, largest_charged: ledger.largestCharged, last_ceiling: ledger.lastCeiling })
+    .set(columnsOf(ledger))
     .where("id", "=", id)
     .execute();
 }
+
+export async function storeLedger(db: Database, id: ChannelId, ledger: PayerLedger): Promise<void> {
+  await db.updateTable("channels").set(columnsOf(ledger)).where("id", "=", id).execute();
+}
+
+/** The requests in flight are rows of their own. */
+const columnsOf = ({ sum, largestCharged, lastCeiling }: PayerLedger) => ({
+  sum,
+  largest_charged: largestCharged,
+  last_ceiling: lastCeiling,
+});
 
 /** From now on no voucher is signed on this channel. */
 export async function stopChannel(db: Database, id: ChannelId, reason: string): Promise<void> {

@@ -13,18 +13,19 @@ export const migrations: Record<string, Migration> = {
         .addColumn("hash", "text", (c) => c.notNull().unique())
         .addColumn("name", "text", (c) => c.notNull())
         .addColumn("budget", money, (c) => c.notNull())
-        .addColumn("spent", money, (c) => c.notNull().defaultTo(0))
+        .addColumn("spent", money, (c) => c.notNull())
+        .addColumn("reserved", money, (c) => c.notNull())
         .addColumn("created_at", "int8", (c) => c.notNull())
         .addColumn("revoked_at", "int8")
         .execute();
       await db.schema
         .createTable("reservations")
-        .addColumn("request_id", "text", (c) => c.primaryKey())
+        .addColumn("request_id", "text", (c) => c.notNull())
         .addColumn("key_id", "text", (c) => c.notNull().references("api_keys.id"))
         .addColumn("gateway", "text", (c) => c.notNull())
         .addColumn("amount", money, (c) => c.notNull())
         .execute();
-      await db.schema.createIndex("reservations_key").on("reservations").column("key_id").execute();
+      await db.schema.createIndex("reservations_request").on("reservations").column("request_id").execute();
       await db.schema
         .createTable("channels")
         .addColumn("id", "text", (c) => c.primaryKey())

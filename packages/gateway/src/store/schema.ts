@@ -7,6 +7,8 @@ export type ApiKeyRow = {
   name: string;
   budget: bigint;
   spent: bigint;
+  /** Sum of the key's rows in `reservations`. */
+  reserved: bigint;
   created_at: bigint;
   revoked_at: bigint | null;
 };
