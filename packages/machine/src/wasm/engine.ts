@@ -22,13 +22,14 @@ import { placeConstants } from "./constants.ts";
 import { dotFormOf } from "./dotForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold } from "./explain.ts";
-import { type Folds, readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
+import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
 import { compileKernels } from "./kernels.ts";
 import { runLastStage } from "./lastStage.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
 import { slotShapeOf } from "./places.ts";
 import { assertKernels } from "./selfTest.ts";
 import { keptLayout, WasmSession } from "./session.ts";
+import type { FoldCode } from "./sites.ts";
 import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 
 export type WasmOptions = {
@@ -83,10 +84,9 @@ class CompiledEngine implements WasmEngine {
   readonly #buffers: BlockBuffers;
   readonly #stepwise: boolean;
   readonly #needs = new Map<string, Uint8Array>();
-  /** Whether some stage takes a constant number of steps, which are computed in whole blocks. */
-  readonly #runsWhole: boolean;
-  /** Most bytes that a load of the step before may reach. */
-  readonly #previousBytes: number;
+  /** Folds of loops, whose steps before the first are zeros; and the most steps of a stage that takes a constant number. */
+  readonly #loops: FoldCode[];
+  readonly #constantSteps: number;
 
   constructor(parts: WholeJobParts, compiled: CompiledFold[], stepwise: boolean) {
     const { program, folds, arena, evaluator } = parts;
@@ -97,11 +97,11 @@ class CompiledEngine implements WasmEngine {
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
     this.#session = sessionFolds(program, folds, BLOCK_ROWS);
-    const constantSteps = program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1));
-    const longest = Math.max(program.maxT, ...constantSteps);
-    const loops = folds.codes.filter(({ order }) => order === 2);
-    this.#runsWhole = constantSteps.some((steps) => steps > 1);
-    this.#previousBytes = Math.max(0, ...loops.map((code) => loopStepBytes(code, longest)));
+    this.#loops = folds.codes.filter(({ order }) => order === 2);
+    this.#constantSteps = Math.max(
+      1,
+      ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
+    );
     this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf: evaluator.segmentOf() });
   }
 
@@ -200,11 +200,14 @@ class CompiledEngine implements WasmEngine {
     }
   }
 
-  /** Room for blocks of so many rows with so long histories. @throws `machine.out_of_memory` */
+  /** Room for blocks of so many rows, and for strides of so long histories. @throws `machine.out_of_memory` */
   #reserve(rows: number, history: number): void {
     const { program, evaluator } = this.#parts;
     const [blockRows, longest] = [rows === 1 ? 1 : rows <= 8 ? 8 : BLOCK_ROWS, powerOfTwo(history, program.maxT)];
-    evaluator.reserve(this.#runsWhole ? BLOCK_ROWS : blockRows, this.#previousBytes);
+    const steps = Math.max(longest, this.#constantSteps);
+    const previousBytes = Math.max(0, ...this.#loops.map((code) => loopStepBytes(code, steps)));
+    evaluator.reserve(this.#constantSteps > 1 ? BLOCK_ROWS : blockRows, previousBytes);
+    if (!this.#stepwise) return;
     const places = this.#buffers.fit(blockRows, longest);
     if (places !== undefined) evaluator.buffers = places;
   }
@@ -214,8 +217,8 @@ class CompiledEngine implements WasmEngine {
     const sessions = moves.map(({ session }) => session as WasmSession);
     const ends = moves.map(({ session, steps }) => session.steps + steps);
     const total = moves.reduce((sum, { steps }) => sum + steps, 0);
-    this.#reserve(Math.min(total, BLOCK_ROWS), Math.max(1, ...ends));
     for (const [at, session] of sessions.entries()) session.reserve(ends[at] as number);
+    this.#reserve(Math.min(total, BLOCK_ROWS), Math.max(1, ...sessions.map(({ capacity }) => capacity)));
 
     const rows: Row[] = [];
     const flush = () => {
@@ -308,8 +311,8 @@ class CompiledEngine implements WasmEngine {
   }
 }
 
-/** Bytes of one step of a fold, at most. */
-function loopStepBytes(code: Folds["codes"][number], history: number): number {
+/** Bytes of one step of a fold in a job of so many steps, at most. */
+function loopStepBytes(code: FoldCode, history: number): number {
   const { decl } = code;
   const fixed = {
     ...decl,

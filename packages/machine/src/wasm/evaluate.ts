@@ -52,6 +52,7 @@ export class Evaluator {
   buffers: (Place | undefined)[] = [];
   #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
   #zeros = 0;
+  #zeroBytes = 0;
 
   constructor({ program, folds, compiled, arena, kernels }: EvaluatorParts) {
     this.#folds = folds;
@@ -72,7 +73,12 @@ export class Evaluator {
 
   /** Makes room for a block of `rows`, and zeros for what `prev` reads before the first step. @throws `machine.out_of_memory` */
   reserve(rows: number, previousBytes: number): void {
-    if (this.#zeros === 0 && previousBytes > 0) this.#zeros = this.#arena.allocateZeroed(previousBytes);
+    if (this.#zeroBytes < previousBytes) {
+      if (this.#zeroBytes > 0) this.#arena.free(this.#zeros);
+      this.#zeroBytes = 0;
+      this.#zeros = this.#arena.allocateZeroed(previousBytes);
+      this.#zeroBytes = previousBytes;
+    }
     if (this.#scratch !== undefined && this.#scratch.rows >= rows) return;
     const dots = this.#compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
     const most = (measure: (dot: DotStep) => number) => Math.max(0, ...dots.map(measure)) * rows;

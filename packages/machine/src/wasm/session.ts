@@ -47,6 +47,11 @@ export class WasmSession implements Session {
     }
   }
 
+  /** Steps that there is room for. */
+  get capacity(): number {
+    return this.#kept?.capacity ?? 0;
+  }
+
   get arena(): Arena {
     return this.#parts.arena;
   }

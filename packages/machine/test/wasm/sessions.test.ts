@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Engine, Session } from "../../src/engine.ts";
-import { add, eq, openReference, programBuilder } from "../../src/index.ts";
+import { add, eq, mul, openReference, programBuilder, size } from "../../src/index.ts";
 import { openWasm, openWasmWith } from "../../src/wasm/index.ts";
 import { tinyConstants, tinyTransformer } from "./tinyTransformer.ts";
 
@@ -136,6 +136,33 @@ describe("a session of a transformer", () => {
     expect(engine.finish(session, { T: 2, request: [], claimed: [] })).toEqual(Uint8Array.of(1, 1));
     const tooLong = () => engine.finish(session, { T: 3, request: [], claimed: [] });
     expect(tooLong).toThrow(expect.objectContaining({ code: "machine.step_missing" }));
+  });
+
+  it("loads zeros before the first step of a loop, however long its histories may become", async () => {
+    const p = programBuilder({ maxT: 300 });
+    const seen = p.loop({}, (loop) => {
+      const h = loop.fold({ type: "i32", rows: 9, cols: size.history }, ({ t, r, c }) =>
+        add(loop.prev(h, r, c), add(mul(t, 100), add(r, c))),
+      );
+      return h;
+    });
+    p.fold({ type: "i8" }, () => 1);
+    const program = p.build();
+    const want = [{ stage: seen.stage, fold: 0, steps: "all" as const }];
+    const [reference, engine] = await Promise.all(
+      [openReference, openWasm].map((open) => open(program, () => new Uint8Array())),
+    );
+    const expected = reference?.run({ T: 20, request: [], claimed: [], want })[0] ?? new Uint8Array();
+    const longer = engine?.open({ request: [] });
+    if (engine === undefined || longer === undefined) throw new Error("no engine");
+    engine.advance([{ session: longer, steps: 290, claimed: [], want: [] }]);
+    longer.close();
+    const session = engine.open({ request: [] });
+    const parts = [1, 4, 15].map(
+      (steps) => engine.advance([{ session, steps, claimed: [], want }])[0]?.[0] ?? new Uint8Array(),
+    );
+    expect(Uint8Array.from(Buffer.concat(parts))).toEqual(expected);
+    expect(engine.run({ T: 20, request: [], claimed: [], want })[0]).toEqual(expected);
   });
 
   it("gives its memory back, and says before how much it will be", async () => {
