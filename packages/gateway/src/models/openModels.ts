@@ -1,4 +1,4 @@
-import { FoldmarkError, toAssetId, toHash, toModelId } from "@foldmark/protocol";
+import { codeOf, FoldmarkError, toAssetId, toHash, toModelId } from "@foldmark/protocol";
 import {
   callRequest,
   families,
@@ -25,11 +25,19 @@ export async function openModels(dirs: readonly string[], { renderer }: { render
   const models = new Map<string, ServedModel>();
   for (const dir of dirs) {
     const model = await openModel(dir, renderer);
-    // opens the tokenizer in the renderer's thread now, and not while the first caller waits
-    if (model.kind === "chat") await model.render([{ role: "user", content: "" }]);
+    if (model.kind === "chat") await warmUp(model);
     models.set(model.asset, model);
   }
   return models;
+}
+
+/** Opens the tokenizer in the renderer's thread now, and not while the first caller waits. */
+async function warmUp(model: ChatModel): Promise<void> {
+  try {
+    await model.render([{ role: "user", content: "" }]);
+  } catch (error) {
+    if (codeOf(error) !== "request.invalid") throw error; // a template may well want more than an empty message
+  }
 }
 
 async function openModel(dir: string, renderer: Renderer): Promise<ServedModel> {

@@ -13,6 +13,7 @@ export const EXPOSED_HEADERS = [
   "x-ratelimit-limit-requests",
   "x-ratelimit-remaining-requests",
   "x-ratelimit-reset-requests",
+  "x-idempotent-replay",
   "retry-after",
   "retry-after-ms",
 ];

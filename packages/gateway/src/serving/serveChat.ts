@@ -74,7 +74,14 @@ function prepareNext(job: ChatJob, { route, provider }: { route: Route; provider
   if (!next) return;
   const { provider: payee, prices } = next;
   const purchase = { payee, asset: job.model.asset, maximum: maximumOfChat(job, prices) };
-  deps.inBackground(() => deps.payer.prepare(purchase));
+  deps.inBackground(async () => {
+    try {
+      await deps.payer.prepare(purchase);
+    } catch (error) {
+      if (!(error instanceof FoldmarkError)) throw error;
+      deps.log.info({ provider: payee, code: error.code }, "no channel could be opened in advance");
+    }
+  });
 }
 
 /** Takes one provider's answer to its end: its Answer, or a cut at a stop string or at the caller's going. */

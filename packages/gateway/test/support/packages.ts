@@ -7,8 +7,8 @@ const TEMPLATE =
   "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /** A chat model with random weights and a real tokenizer: small enough to be made in a test. */
-export async function writeTinyChat(folder: string) {
-  const dir = join(folder, "tiny-chat");
+export async function writeTinyChat(folder: string, { name = "tiny-chat", template = TEMPLATE } = {}) {
+  const dir = join(folder, name);
   const tokenizer = smallByteTokenizer();
   const { configuration, constants, model } = await converted(
     randomLlama({ vocabulary: tokenizer.tokens.length, context: 128 }),
@@ -21,7 +21,7 @@ export async function writeTinyChat(folder: string) {
     built: model,
     constants: (index) => constants[index] as Uint8Array,
     report: { note: "random weights" },
-    chat: { tokenizer, template: TEMPLATE },
+    chat: { tokenizer, template },
   });
   return openPackage(dir, { families });
 }
