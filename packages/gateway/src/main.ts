@@ -129,7 +129,7 @@ function print(value: unknown): void {
 /** One line that says what to do, and an exit code that is not 0. */
 function fail(error: unknown): void {
   const text = error instanceof Error ? describe(error) : String(error);
-  process.stderr.write(`foldmark-gateway: ${text}\n`);
+  process.stderr.write(`foldmark-gateway: ${text.replace(/\s*\n\s*/g, " ")}\n`);
   process.exit(errorRow(error).exit);
 }
 
