@@ -72,8 +72,9 @@ export const configSchema = z.strictObject({
 });
 export type NodeConfig = z.output<typeof configSchema>;
 
-/** Variables with our prefix that are no settings. */
-const NOT_SETTINGS = ["FOLDMARK_HOME"];
+/** Variables with our prefix that are no settings of a node: its folder, a caller's key, a gateway's settings. */
+const isNoSetting = (name: string): boolean =>
+  name === "FOLDMARK_HOME" || name === "FOLDMARK_API_KEY" || name.startsWith("FOLDMARK_GATEWAY_");
 
 /**
  * Settings of a home folder: file, environment, flags. Paths are relative to the folder.
@@ -85,7 +86,7 @@ export async function readConfig(
 ): Promise<NodeConfig> {
   const config = await loadConfig(configSchema, {
     file: { path: home.config, isRequired: false },
-    environment: { variables, prefix: "FOLDMARK_", ignore: NOT_SETTINGS },
+    environment: { variables, prefix: "FOLDMARK_", ignore: Object.keys(variables).filter(isNoSetting) },
     flags,
   });
   const at = (file: string) => path.resolve(home.folder, file);

@@ -1,8 +1,8 @@
-import type { Engine } from "@foldmark/machine";
+import { type Engine, openWasm } from "@foldmark/machine";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { check, type Difference } from "../src/execution/check.ts";
-import { Generation, generateWhole } from "../src/execution/generation.ts";
+import { Generation, generateWhole, PREFILL_STEPS } from "../src/execution/generation.ts";
 import type { AnsweredJob } from "../src/execution/job.ts";
 import { PARAMETER } from "../src/llama/parameters.ts";
 import {
@@ -300,3 +300,53 @@ describe.each(engines)("stop tokens, $backend", ({ open }) => {
 });
 
 const disposable = (engine: Engine) => ({ engine, [Symbol.dispose]: () => engine.close() });
+
+describe("prefill in slices", () => {
+  const longPrompt = Array.from({ length: 2 * PREFILL_STEPS + 9 }, (_, t) => (t * 7) % 64);
+  const limit = PREFILL_STEPS + 40;
+  let engine: Engine;
+  let order: ReturnType<typeof anOrder>;
+  let whole: ReturnType<typeof generateWhole>;
+  const steps: number[] = [];
+  beforeAll(async () => {
+    const tiny = await converted(randomLlama({ context: 512 }, { sharpness: 3 }), { maxT: 512, stopIds: [] });
+    const opened = await tiny.open(openWasm);
+    engine = {
+      ...{ program: opened.program, backend: opened.backend, open: (job) => opened.open(job) },
+      ...{ finish: (session, job) => opened.finish(session, job), run: (job) => opened.run(job) },
+      close: () => opened.close(),
+      advance(moves) {
+        steps.push(...moves.map((move) => move.steps));
+        return opened.advance(moves);
+      },
+    };
+    order = anOrder(tiny, { prompt: longPrompt, limit, ...warm });
+    whole = generateWhole(engine, order);
+  });
+  afterAll(() => engine.close());
+
+  it("lets a request be given up after any slice", () => {
+    steps.length = 0;
+    const generation = Generation.open(engine, order);
+    expect(generation.read()).toBe(true);
+    generation.close();
+    expect(steps).toEqual([PREFILL_STEPS]);
+  });
+
+  it("goes on from a hint with a lie at any place, and reads no further than its slice", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: limit - 1 }), (at) => {
+        steps.length = 0;
+        const hint = whole.tokens.with(at, ((whole.tokens[at] as number) + 1) % 64);
+        using generation = Generation.start(engine, { ...order, hint });
+        expect(generation.agreed).toBe(at);
+        expect(Math.max(...steps)).toBeLessThanOrEqual(PREFILL_STEPS);
+        const read = steps.reduce((sum, count) => sum + count, 0);
+        expect(read).toBeLessThanOrEqual(2 * (longPrompt.length + at) + PREFILL_STEPS);
+        while (generation.next() !== undefined);
+        expect(generation.finish()).toEqual(whole);
+      }),
+      { numRuns: 5, examples: [[PREFILL_STEPS], [PREFILL_STEPS + 1], [1]] },
+    );
+  });
+});

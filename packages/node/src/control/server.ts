@@ -21,7 +21,8 @@ export async function serveControl(socket: string, actions: ControlActions): Pro
   // the ledger's lock says that no other node of this folder lives: what lies here is left over
   if (existsSync(file)) unlinkSync(file);
   const server = createServer((request, response) => {
-    const action = actions[request.url?.slice(1) ?? ""];
+    const name = request.url?.slice(1) ?? "";
+    const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     const reply = (status: number, body: unknown) =>
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body, decimal));
     if (request.method !== "POST" || !action) {

@@ -1,4 +1,5 @@
-// The engine's thread. It computes one request at a time and looks for messages between two tokens.
+// The engine's thread. It computes one request at a time and looks for messages between two slices of a prompt and between
+// two tokens.
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Engine } from "@foldmark/machine";
 import { type BuiltModel, families, Generation, openPackage, runWhole } from "@foldmark/workloads";
@@ -17,7 +18,7 @@ let current: { id: number; generation: Generation } | undefined;
 const post = (message: FromWorker) => port.postMessage(message);
 
 for (const { asset, folder } of packages) {
-  const { program, constants, manifest } = await openPackage(folder, { families, verify: "sizes" });
+  const { program, constants, manifest } = await openPackage(folder, { families, verify: "once" }); // a restart finds the files as they are then
   const { kind, length, stopIds } = manifest;
   const answers = manifest.answers.map(({ shift, ...source }) => (shift === undefined ? source : { ...source, shift }));
   loaded.set(asset, {
@@ -34,8 +35,9 @@ function handle(message: ToWorker): void {
     else if (message.id === current?.id) control(message);
   } catch (error) {
     close();
-    const code = error instanceof Error && "code" in error ? String(error.code) : "internal.bug";
-    post({ type: "failed", id: message.id, code, message: error instanceof Error ? error.message : String(error) });
+    // what nobody foresaw may have left the engine in any state: the thread ends, and another one starts clean
+    if (!(error instanceof Error && "code" in error)) throw error;
+    post({ type: "failed", id: message.id, code: String(error.code), message: error.message });
   }
 }
 
@@ -49,21 +51,26 @@ function run({ id, asset, request, chat }: Run): void {
     return;
   }
   const { prompt, limit, hint } = chat;
-  const generation = Generation.start(engine, { model, request, prompt, limit, ...(hint ? { hint } : {}) });
+  const generation = Generation.open(engine, { model, request, prompt, limit, ...(hint ? { hint } : {}) });
   current = { id, generation };
+  while (generation.read()) if (!isWanted(id)) return;
   if (hint) post({ type: "hint", id, agreed: generation.agreed });
-  while (current?.id === id) {
-    const waiting = receiveMessageOnPort(port);
-    if (waiting) {
-      handle(waiting.message as ToWorker);
-      continue;
-    }
+  while (isWanted(id)) {
     const token = generation.next();
     if (token === undefined) {
       post({ type: "generated", id });
       return;
     }
     post({ type: "tokens", id, tokens: [token] });
+  }
+}
+
+/** Handles what has come meanwhile; false when that ended the answer. */
+function isWanted(id: number): boolean {
+  for (;;) {
+    const waiting = current?.id === id ? receiveMessageOnPort(port) : undefined;
+    if (!waiting) return current?.id === id;
+    handle(waiting.message as ToWorker);
   }
 }
 

@@ -114,12 +114,16 @@ export async function admit(
   return { channelId, ceiling, model, prices, size, job };
 }
 
+/** A body of nothing but mistakes gets no answer that is many times as long. */
+const SHOWN_ISSUES = 8;
+
 function parseBody(body: unknown): AnswerRequest {
   const parsed = answerRequestCodec.safeParse(body);
   if (parsed.success) return parsed.data;
-  const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
+  const first = parsed.error.issues.slice(0, SHOWN_ISSUES);
+  const issues = first.map(({ path, message }) => `${path.join(".") || "body"}: ${message}`);
   throw new FoldmarkError("request.invalid", `The request is not valid: ${issues.join("; ")}.`, {
-    details: { fields: parsed.error.issues.map(({ path }) => path.join(".")), issues },
+    details: { fields: first.map(({ path }) => path.join(".")), issues },
   });
 }
 

@@ -37,7 +37,7 @@ export class Refusal extends FoldmarkError {
 /** An error as payers see it. What happened inside the node is not shown: only its code is. */
 export function wireError(error: unknown): WireError {
   const code = codeOf(error);
-  if (!(error instanceof FoldmarkError) || code === "internal.bug")
+  if (!(error instanceof FoldmarkError) || code === "internal.bug" || code.startsWith("store."))
     return { code: code === "internal.bug" ? "engine.failed" : code, message: "The node could not answer." };
   const { message, hint, details } = error;
   return {

@@ -71,6 +71,8 @@ export class Ledger {
   readonly #database: DatabaseSync;
   readonly #box: SealedBox;
   readonly #statements = new Map<string, StatementSync>();
+  /** Vouchers that ended with nothing while the disk took no write. */
+  readonly #unclosed = new Map<string, { channelId: ChannelId; ceiling: BaseUnits }>();
 
   private constructor(folder: string, database: DatabaseSync, box: SealedBox) {
     this.#folder = folder;
@@ -97,6 +99,11 @@ export class Ledger {
 
   /** What is known of a channel; `undefined` for one that never brought a voucher. */
   channel(channelId: ChannelId): ChannelAccount | undefined {
+    this.#closeEnded();
+    return this.#account(channelId);
+  }
+
+  #account(channelId: ChannelId): ChannelAccount | undefined {
     const row = this.#get("SELECT * FROM channels WHERE channel_id = ?", channelId);
     if (!row) return undefined;
     const open = this.#all("SELECT ceiling, maximum FROM vouchers WHERE channel_id = ? AND status = 'open'", channelId);
@@ -155,7 +162,7 @@ export class Ledger {
         throw new FoldmarkError("answer.unknown", `The voucher for ${ceiling} is not in flight.`, {
           details: { channelId, ceiling: ceiling.toString(), status: String(voucher?.status ?? "unknown") },
         });
-      const account = this.channel(channelId);
+      const account = this.#account(channelId);
       assert(account, "a voucher has a channel");
       const { charged, ledger } = chargeAnswer(account.ledger, { ceiling, price });
       const signed = sign(charged);
@@ -180,16 +187,31 @@ export class Ledger {
     });
   }
 
-  /** Closes a voucher in flight with nothing signed and nothing charged. One that is closed already stays as it is. */
+  /**
+   * Closes a voucher in flight with nothing signed and nothing charged. One that is closed already stays as it is. Where
+   * the disk takes no write, it is closed as soon as somebody asks for it and the disk does.
+   * @throws `store.disk_full`
+   */
   closeEmpty(channelId: ChannelId, ceiling: BaseUnits): void {
-    this.#run(
-      "UPDATE vouchers SET status = 'none' WHERE channel_id = ? AND ceiling = ? AND status = 'open'",
-      ...[channelId, ceiling.toString()],
-    );
+    this.#unclosed.set(labelOf(channelId, ceiling), { channelId, ceiling });
+    this.#closeEnded();
+  }
+
+  #closeEnded(): void {
+    for (const [label, { channelId, ceiling }] of this.#unclosed) {
+      this.#transaction(() =>
+        this.#run(
+          "UPDATE vouchers SET status = 'none' WHERE channel_id = ? AND ceiling = ? AND status = 'open'",
+          ...[channelId, ceiling.toString()],
+        ),
+      );
+      this.#unclosed.delete(label);
+    }
   }
 
   /** What became of a ceiling; `undefined` when it was never accepted, or is long past its challenge window. */
   lookup(channelId: ChannelId, ceiling: BaseUnits): VoucherState | undefined {
+    this.#closeEnded();
     const row = this.#get(
       `SELECT v.status, v.charged, c.charged AS total, a.statement_id, a.until, a.signature, a.evidence
        FROM vouchers v JOIN channels c USING (channel_id) LEFT JOIN answers a ON a.voucher_id = v.id

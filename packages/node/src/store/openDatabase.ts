@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FoldmarkError } from "@foldmark/protocol";
@@ -14,13 +14,13 @@ const HOLDER = "pid";
  */
 export function openDatabase(folder: string): DatabaseSync {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700); // SQLite's other files take the mode of the first
   const file = path.join(folder, FILE);
   const database = open(file);
   try {
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
     database.exec("PRAGMA foreign_keys = ON; BEGIN IMMEDIATE; COMMIT");
     migrate(database, file);
-    chmodSync(file, 0o600);
     writeFileSync(path.join(folder, HOLDER), `${process.pid}\n`, { mode: 0o600 });
     return database;
   } catch (cause) {
@@ -31,6 +31,8 @@ export function openDatabase(folder: string): DatabaseSync {
 
 function open(file: string): DatabaseSync {
   try {
+    if (!existsSync(file)) closeSync(openSync(file, "a", 0o600));
+    chmodSync(file, 0o600);
     return new DatabaseSync(file, { timeout: 0 });
   } catch (cause) {
     throw explain(cause, path.dirname(file));
@@ -53,13 +55,17 @@ function migrate(database: DatabaseSync, file: string): void {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 
 /** What SQLite says, as one of our errors; what is none of SQLite's passes as it is. */
 export function explain(cause: unknown, folder: string): unknown {
-  const errcode = cause instanceof Error && "errcode" in cause ? cause.errcode : undefined;
+  // an extended code says more in its upper bits
+  const errcode = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : undefined;
   if (errcode === SQLITE_BUSY) return locked(folder);
   if (errcode === SQLITE_FULL)
     return new FoldmarkError("store.disk_full", `The disk of the ledger in ${folder} is full.`, {
@@ -69,6 +75,12 @@ export function explain(cause: unknown, folder: string): unknown {
     });
   if (errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB)
     return damaged(path.join(folder, FILE), cause instanceof Error ? cause.message : "unreadable");
+  if (errcode === SQLITE_READONLY || errcode === SQLITE_IOERR || errcode === SQLITE_CANTOPEN)
+    return new FoldmarkError("store.disk_full", `The ledger in ${folder} cannot be written.`, {
+      details: { folder, reason: cause instanceof Error ? cause.message : "unknown" },
+      hint: "Make room and look at the folder's permissions; nothing is answered before it is on disk.",
+      cause,
+    });
   return cause;
 }
 

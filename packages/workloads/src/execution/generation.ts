@@ -14,60 +14,61 @@ export type GenerationOptions = {
 };
 
 /**
+ * Steps of one call to the engine. Prompts are read in slices, so that nobody waits for longer than one of them takes
+ * before a request can be given up; shorter ones cost more in all.
+ */
+export const PREFILL_STEPS = 128;
+
+/**
  * An answer in the making, token by token. Every call computes on this thread until it returns: run it in a worker.
  * @example
- * using generation = Generation.start(engine, { model, request, prompt, limit });
+ * using generation = Generation.open(engine, { model, request, prompt, limit });
+ * while (generation.read()); // between two calls it may be closed
  * for (let token = generation.next(); token !== undefined; token = generation.next()) send(token);
  * const answer = generation.finish();
  */
 export class Generation {
   readonly #engine: Engine;
   readonly #options: GenerationOptions;
-  readonly #tokens: number[];
+  readonly #tokens: number[] = [];
+  readonly #prefill: Iterator<undefined, void>;
   #session: Session;
   /** The token after those that the session has read; not yet an element of `tokens`. */
-  #sampled: number;
-  /** How many tokens of the hint are what this engine computes: the answer starts with them. */
-  readonly agreed: number;
+  #sampled: number | undefined;
+  #agreed = 0;
 
-  private constructor(
-    engine: Engine,
-    options: GenerationOptions,
-    state: { session: Session; tokens: number[]; sampled: number; agreed: number },
-  ) {
+  private constructor(engine: Engine, options: GenerationOptions) {
     this.#engine = engine;
     this.#options = options;
-    this.#session = state.session;
-    this.#tokens = state.tokens;
-    this.#sampled = state.sampled;
-    this.agreed = state.agreed;
+    this.#session = engine.open({ request: options.request });
+    this.#prefill = this.#readAll();
   }
 
-  /** Reads the prompt and checks the hint, both in prefill. */
+  /** Computes nothing yet: `read` comes next. */
+  static open(engine: Engine, options: GenerationOptions): Generation {
+    return new Generation(engine, options);
+  }
+
+  /** Reads the prompt and checks the hint before it returns. */
   static start(engine: Engine, options: GenerationOptions): Generation {
-    const hint = options.hint ?? [];
-    let session = engine.open({ request: options.request });
+    const generation = Generation.open(engine, options);
     try {
-      let [sampled] = advance(engine, session, options, { tokens: options.prompt, want: "last" });
-      const { agreed, own } = compareHint(engine, session, options, hint, sampled as number);
-      if (agreed < session.steps - options.prompt.length) {
-        // a session cannot go back: read again what is true, and what follows each token, which the last stage compares
-        session.close();
-        session = engine.open({ request: options.request });
-        [sampled] = advance(engine, session, options, { tokens: options.prompt, want: "last" });
-        if (agreed > 0)
-          sampled = advance(engine, session, options, { tokens: hint.slice(0, agreed), want: "all" }).at(-1);
-      } else sampled = own;
-      return new Generation(engine, options, {
-        session,
-        tokens: hint.slice(0, agreed),
-        sampled: sampled as number,
-        agreed,
-      });
+      while (generation.read());
+      return generation;
     } catch (error) {
-      session.close();
+      generation.close();
       throw error;
     }
+  }
+
+  /** Reads one more slice of the prompt, or checks one of the hint. False when there is nothing left to read. */
+  read(): boolean {
+    return !this.#prefill.next().done;
+  }
+
+  /** How many tokens of the hint are what this engine computes: the answer starts with them. */
+  get agreed(): number {
+    return this.#agreed;
   }
 
   /** The answer so far, the agreed part of the hint included. */
@@ -84,11 +85,9 @@ export class Generation {
   next(): number | undefined {
     if (this.isComplete) return undefined;
     const token = this.#sampled;
+    if (token === undefined) throw new Error("the prompt has not been read");
     this.#tokens.push(token);
-    if (!this.isComplete) {
-      const [sampled] = advance(this.#engine, this.#session, this.#options, { tokens: [token], want: "last" });
-      this.#sampled = sampled as number;
-    }
+    if (!this.isComplete) this.#sampled = this.#advance([token], "last").at(-1);
     return token;
   }
 
@@ -125,6 +124,56 @@ export class Generation {
   [Symbol.dispose](): void {
     this.close();
   }
+
+  *#readAll(): Generator<undefined, void> {
+    const { prompt } = this.#options;
+    this.#sampled = (yield* this.#slices(prompt, "last")).at(-1);
+    const hint = usableHint(this.#options);
+    if (hint.length === 0 || hint[0] !== this.#sampled) return;
+    // the last token of a complete answer is not read: nothing follows it
+    const read = isComplete(hint, this.#options) ? hint.slice(0, -1) : hint;
+    const own = [this.#sampled, ...(yield* this.#slices(read, "all", { until: hint.slice(1) }))];
+    const wrong = hint.findIndex((token, i) => token !== own[i]);
+    this.#agreed = wrong < 0 ? hint.length : wrong;
+    this.#sampled = own.at(-1);
+    const agreed = hint.slice(0, this.#agreed);
+    if (agreed.length < this.#session.steps - prompt.length) {
+      // a session cannot go back: read again what is true, and what follows each token, which the last stage compares
+      this.#session.close();
+      this.#session = this.#engine.open({ request: this.#options.request });
+      yield* this.#slices(prompt, "last");
+      this.#sampled = (yield* this.#slices(agreed, "all")).at(-1);
+    }
+    this.#tokens.push(...agreed);
+  }
+
+  /**
+   * Reads tokens a slice at a time and returns what is sampled after the last of them, or after each; no further than to
+   * the end of the slice in which a sample differs from `until`.
+   */
+  *#slices(
+    tokens: readonly number[],
+    want: "last" | "all",
+    { until = [] }: { until?: readonly number[] } = {},
+  ): Generator<undefined, number[]> {
+    const samples: number[] = [];
+    for (let at = 0; at < tokens.length; at += PREFILL_STEPS) {
+      const end = at + PREFILL_STEPS;
+      samples.push(...this.#advance(tokens.slice(at, end), want === "last" && end < tokens.length ? "none" : want));
+      if (samples.some((token, i) => i < until.length && token !== until[i])) break;
+      if (end < tokens.length) yield;
+    }
+    return samples;
+  }
+
+  #advance(tokens: readonly number[], want: "none" | "last" | "all"): number[] {
+    const { stage, fold } = answerOf(this.#options.model);
+    const wants = want === "none" ? [] : [{ stage, fold, steps: want }];
+    const [result] = this.#engine.advance([
+      { session: this.#session, steps: tokens.length, claimed: [tokenBytes(tokens)], want: wants },
+    ]);
+    return tokensOf(result?.[0] ?? new Uint8Array());
+  }
 }
 
 /** An answer that nobody reads while it is made. */
@@ -137,35 +186,8 @@ export function generateWhole(engine: Engine, options: GenerationOptions): Retur
 const isComplete = (tokens: readonly number[], { model, limit }: GenerationOptions): boolean =>
   tokens.length >= limit || model.stopIds.includes(tokens.at(-1) ?? -1);
 
-/** Reads tokens and returns what is sampled after the last of them, or after each. */
-function advance(
-  engine: Engine,
-  session: Session,
-  { model }: GenerationOptions,
-  { tokens, want }: { tokens: readonly number[]; want: "last" | "all" },
-): number[] {
-  const { stage, fold } = answerOf(model);
-  const [result] = engine.advance([
-    { session, steps: tokens.length, claimed: [tokenBytes(tokens)], want: [{ stage, fold, steps: want }] },
-  ]);
-  return tokensOf(result?.[0] ?? new Uint8Array());
-}
-
-/** How much of a hint is true, from the token after the prompt on, and what follows the last of its tokens that were read. */
-function compareHint(
-  engine: Engine,
-  session: Session,
-  options: GenerationOptions,
-  hint: readonly number[],
-  first: number,
-): { agreed: number; own: number } {
-  // what lies behind the end of an answer is no part of it
-  const stop = hint.findIndex((token) => options.model.stopIds.includes(token));
-  const usable = hint.slice(0, Math.min(options.limit, stop < 0 ? hint.length : stop + 1));
-  if (usable.length === 0 || usable[0] !== first) return { agreed: 0, own: first };
-  // the last token of a complete answer is not read: nothing follows it
-  const read = isComplete(usable, options) ? usable.slice(0, -1) : usable;
-  const own = [first, ...(read.length > 0 ? advance(engine, session, options, { tokens: read, want: "all" }) : [])];
-  const wrong = usable.findIndex((token, i) => token !== own[i]);
-  return { agreed: wrong < 0 ? usable.length : wrong, own: own.at(-1) as number };
+/** What of a hint can be part of an answer: nothing behind its end. */
+function usableHint({ hint = [], model, limit }: GenerationOptions): readonly number[] {
+  const stop = hint.findIndex((token) => model.stopIds.includes(token));
+  return hint.slice(0, Math.min(limit, stop < 0 ? hint.length : stop + 1));
 }
