@@ -25,6 +25,12 @@ describe("readConfig", () => {
     expect(config.network.pollMs).toBe(200);
   });
 
+  it("minds no variable of a caller or of a gateway on the same machine", async () => {
+    const variables = { FOLDMARK_API_KEY: "sk-x", FOLDMARK_GATEWAY_LISTEN: "127.0.0.1:1" };
+    expect((await readConfig(aHome(""), { variables })).serve.listen).toBe("127.0.0.1:8420");
+    await expect(readConfig(aHome(""), { variables: { FOLDMARK_GATEWAYS: "1" } })).rejects.toThrow("FOLDMARK_GATEWAYS");
+  });
+
   it("reads paths relative to the home folder", async () => {
     const home = aHome("models: [packages/one, /elsewhere/two]\n");
     const config = await readConfig(home, { variables: {} });
