@@ -163,13 +163,14 @@ export function codeOf(error: unknown): string {
 }
 
 /**
- * How the edges show an error. Looks at `code` alone, so it also knows the machine's own errors: a program or tensor
- * that the machine refuses is damaged or hostile data, never a bug of the process.
+ * How the edges show an error. Looks at `code` alone, so it also knows the machine's own errors and those of model
+ * packages: what they refuse is damaged or hostile data, never a bug of the process.
  */
 export function errorRow(error: unknown): ErrorRow {
   const code = codeOf(error);
   if (Object.hasOwn(ERRORS, code)) return ERRORS[code as ErrorCode];
   if (code.startsWith("machine.") || code.startsWith("program.")) return invalid(422, EXIT.damaged);
+  if (code.startsWith("package.")) return server(500, EXIT.damaged);
   return ERRORS["internal.bug"];
 }
 

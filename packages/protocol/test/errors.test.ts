@@ -10,11 +10,12 @@ describe("the table of errors", () => {
       expect(Object.values(EXIT), code).toContain(row.exit);
     }
   });
-  it("knows a code on another class of error, and the machine's by their prefix", () => {
+  it("knows a code on another class of error, and those of machine and packages by their prefix", () => {
     expect(errorRow(Object.assign(new Error("x"), { code: "model.unknown" }))).toMatchObject({ status: 404 });
     expect(errorRow(Object.assign(new Error("x"), { code: "machine.shape_mismatch" }))).toMatchObject({
       exit: EXIT.damaged,
     });
+    expect(errorRow(Object.assign(new Error("x"), { code: "package.root" }))).toMatchObject({ exit: EXIT.damaged });
     expect(errorRow(Object.assign(new Error("x"), { code: "ENOENT" }))).toMatchObject({ status: 500, exit: EXIT.bug });
     expect(errorRow(Object.assign(new Error("x"), { code: "constructor" }))).toMatchObject({ status: 500 });
     expect(errorRow("thrown text")).toMatchObject({ status: 500 });
