@@ -89,7 +89,7 @@ describe("openGguf", () => {
     for (const get of [() => gguf.metadata.string("absent"), () => gguf.metadata.string("llama.block_count")]) {
       expect(get).toThrow(expect.objectContaining({ code: "gguf.metadata" }));
     }
-    expect(() => gguf.metadata.number("big")).toThrow(/the key big must be a number/);
+    expect(() => gguf.metadata.number("big")).toThrow(/big at byte \d+: it must be a number/);
     expect(() => gguf.tensor("absent")).toThrow(/the tensor absent is missing/);
   });
 

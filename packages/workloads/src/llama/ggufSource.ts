@@ -21,27 +21,27 @@ export function ggufLlama(file: GgufFile): LlamaSource {
 
 function shapeOf(file: GgufFile): LlamaShape {
   const { metadata } = file;
-  const refuse = (what: string, details: Record<string, unknown>): never => {
-    throw new WorkloadError("llama.architecture_unsupported", `${file.path}: ${what}.`, {
-      file: file.path,
-      ...details,
-    });
+  const refuse = (key: string, what: string, details: Record<string, unknown> = {}): never => {
+    const offset = metadata.offsetOf(key);
+    const message = `${file.path}: ${key} at byte ${offset}: ${what}.`;
+    throw new WorkloadError("llama.architecture_unsupported", message, { file: file.path, key, offset, ...details });
   };
   const architecture = metadata.string("general.architecture");
   if (architecture !== "llama")
-    refuse(`the architecture is ${architecture}, only llama is converted`, { architecture });
+    refuse("general.architecture", `the architecture is ${architecture}, only llama is converted`, { architecture });
   if (metadata.has("llama.rope.scaling.type") && metadata.string("llama.rope.scaling.type") !== "none") {
-    refuse("scaled rotary embeddings are not converted", { key: "llama.rope.scaling.type" });
+    refuse("llama.rope.scaling.type", "scaled rotary embeddings are not converted");
   }
   if (metadata.has("llama.expert_count") && metadata.integer("llama.expert_count") > 0) {
-    refuse("mixtures of experts are not converted", { key: "llama.expert_count" });
+    refuse("llama.expert_count", "mixtures of experts are not converted");
   }
   const width = metadata.integer("llama.embedding_length", 1);
   const heads = metadata.integer("llama.attention.head_count", 1);
   const headSize = metadata.has("llama.attention.key_length")
     ? metadata.integer("llama.attention.key_length", 1)
     : width / heads;
-  if (!Number.isInteger(headSize)) refuse(`${heads} heads do not divide a width of ${width}`, { width, heads });
+  if (!Number.isInteger(headSize))
+    refuse("llama.attention.head_count", `${heads} heads do not divide a width of ${width}`, { width, heads });
   const vocabulary = file.tensor("token_embd.weight").shape[0] as number;
   return {
     layers: metadata.integer("llama.block_count", 1),

@@ -43,14 +43,16 @@ export async function readHeader(cursor: GgufCursor, path: string): Promise<Gguf
   const keyCount = await cursor.count("key count", MAX_ENTRIES);
 
   const values = new Map<string, GgufValue>();
+  const offsets = new Map<string, number>();
   for (let i = 0; i < keyCount; i++) {
     const offset = cursor.offset;
     const key = await cursor.string(`key ${i}`);
     if (values.has(key))
       throw cursor.error("gguf.duplicate", `the key ${key} occurs twice`, `key ${i}`, offset, { key });
+    offsets.set(key, cursor.offset);
     values.set(key, await readValue(cursor, key));
   }
-  const metadata = new GgufMetadata(path, values);
+  const metadata = new GgufMetadata(path, values, offsets);
   const alignment = alignmentOf(cursor, metadata);
 
   const tensors = new Map<string, GgufTensor>();

@@ -65,10 +65,18 @@ function scalarOf(cursor: GgufCursor, at: { type: number; field: string; offset:
 export class GgufMetadata implements Iterable<[string, GgufValue]> {
   readonly #path: string;
   readonly #values: ReadonlyMap<string, GgufValue>;
+  readonly #offsets: ReadonlyMap<string, number>;
 
-  constructor(path: string, values: ReadonlyMap<string, GgufValue>) {
+  /** @param offsets - where in the file each value starts, its type first */
+  constructor(path: string, values: ReadonlyMap<string, GgufValue>, offsets: ReadonlyMap<string, number>) {
     this.#path = path;
     this.#values = values;
+    this.#offsets = offsets;
+  }
+
+  /** Where the value of a key starts in the file. */
+  offsetOf(key: string): number | undefined {
+    return this.#offsets.get(key);
   }
 
   has(key: string): boolean {
@@ -133,11 +141,11 @@ export class GgufMetadata implements Iterable<[string, GgufValue]> {
 
   #refuse(key: string, wanted: string, value: GgufValue): never {
     const got = Array.isArray(value) ? `an array of ${value.length}` : `${typeof value} ${String(value).slice(0, 80)}`;
-    throw new WorkloadError("gguf.metadata", `${this.#path}: the key ${key} must be ${wanted}, it is ${got}.`, {
-      file: this.#path,
-      key,
-      wanted,
-      got,
-    });
+    const offset = this.offsetOf(key);
+    throw new WorkloadError(
+      "gguf.metadata",
+      `${this.#path}: ${key} at byte ${offset}: it must be ${wanted}, it is ${got}.`,
+      { file: this.#path, key, offset, wanted, got },
+    );
   }
 }
