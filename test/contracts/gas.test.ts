@@ -1,55 +1,50 @@
-import { baseUnits, signVoucher, toChannelId, toCompactSignature } from "@foldmark/protocol";
-import { numberToHex } from "viem";
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { aRegistration, openMarket, sessionKey, TUSD } from "../support/market.ts";
+import { gasOfChannels } from "../support/gasOfChannels.ts";
+import { gasOfRegistries } from "../support/gasOfRegistries.ts";
+import { isProductionBuild } from "../support/productionBuild.ts";
 
-describe("gas of a redemption, as a whole transaction", () => {
-  let market: Awaited<ReturnType<typeof openMarket>>;
-  let model: bigint;
+const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), "utf8");
+
+describe("gas of whole transactions", () => {
+  let isProduction: boolean;
+  let tables: Record<string, Record<string, number>>;
   beforeAll(async () => {
-    market = await openMarket();
-    model = await market.registerModel(market.author, aRegistration());
-    await market.fund(market.payer, 1_000n * TUSD);
+    isProduction = await isProductionBuild();
+    const registries = await gasOfRegistries();
+    const channels = await gasOfChannels();
+    tables = { PaymentChannels: channels, ModelRegistry: registries.models, ProviderRegistry: registries.providers };
   });
 
   // docs/gas.md says where the bars come from
   it.each([
-    { rows: 1, most: 65_000n },
-    { rows: 10, most: 22_100n },
-    { rows: 50, most: 18_300n },
-  ])("of $rows is at most $most for each voucher", async ({ rows, most }) => {
-    const { channels, payer, payee, client, domain } = market;
-    const terms = Array.from({ length: rows }, (_, i) => ({
-      payer: payer.account.address,
-      signer: sessionKey.address,
-      payee: payee.account.address,
-      model,
-      salt: numberToHex(rows * 1_000 + i, { size: 32 }),
-    }));
-    for (const channel of terms) await channels.write.deposit([channel, 2n * TUSD], { account: payer.account });
-    const redeem = async (ceiling: bigint, amount: bigint) => {
-      const batch = await Promise.all(
-        terms.map(async (channel) => {
-          const channelId = toChannelId(await channels.read.channelIdOf([channel]));
-          const voucher = { channelId, maxClaimableAmount: baseUnits(ceiling) };
-          const { r, vs } = toCompactSignature(await signVoucher(sessionKey, domain, voucher));
-          return {
-            payer: channel.payer,
-            signer: channel.signer,
-            salt: channel.salt,
-            maxClaimableAmount: ceiling,
-            amount,
-            r,
-            vs,
-          };
-        }),
-      );
-      const hash = await channels.write.redeem([payee.account.address, model, batch], { account: payee.account });
-      return client.getTransactionReceipt({ hash });
-    };
-    await redeem(TUSD / 2n, TUSD / 4n);
-    const { gasUsed, logs } = await redeem(TUSD, TUSD / 2n);
-    expect(logs.length).toBe(rows + 1); // a Redeemed for each row and one Split
-    expect(gasUsed / BigInt(rows)).toBeLessThanOrEqual(most);
+    { call: "redeem: 1", most: 65_000 },
+    { call: "redeem: 10, each", most: 22_100 },
+    { call: "redeem: 50, each", most: 18_300 },
+  ])("of $call is at most $most", ({ call, most }) => {
+    expect(tables.PaymentChannels?.[call]).toBeLessThanOrEqual(most);
+  });
+
+  // after a change that is meant: hardhat build --build-profile production --no-tests, then this file with -u
+  it("on the deployed bytecode is what is committed", async ({ skip }) => {
+    if (!isProduction) skip("these artifacts are not a production build");
+    await expect(`${JSON.stringify(tables, null, 2)}\n`).toMatchFileSnapshot("../../snapshots/production/gas.json");
+  });
+});
+
+describe("docs/gas.md", () => {
+  const production = JSON.parse(read("snapshots/production/gas.json"));
+  const rows = [...read("docs/gas.md").matchAll(/^\| `(\w+)` ([^|]+?) \| ([\d,]+) \| ([\d,]+) \|/gm)].map(
+    ([, contract = "", call = "", optimizer = "", viaIr = ""]) => ({ contract, call, optimizer, viaIr }),
+  );
+  const figure = (text: string) => Number(text.replaceAll(",", ""));
+
+  it.each(Object.keys(production))("has every call to %s, with the figures that are committed", (contract) => {
+    const optimizer = JSON.parse(read(`snapshots/${contract}.json`));
+    const own = rows.filter((row) => row.contract === contract);
+    expect(Object.fromEntries(own.map(({ call, viaIr }) => [call, figure(viaIr)]))).toEqual(production[contract]);
+    expect(Object.fromEntries(own.map((row) => [row.call, figure(row.optimizer)]))).toEqual(
+      Object.fromEntries(Object.entries(optimizer).map(([call, gas]) => [call, Number(gas)])),
+    );
   });
 });
