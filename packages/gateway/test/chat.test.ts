@@ -286,14 +286,6 @@ describe("failover", () => {
     expect(foldmarkOf(answer).skipped).toEqual([]);
     expect(world.asked().at(-1)?.ceiling).toBeGreaterThan(10n ** 7n);
   });
-
-  it("replaces a provider that shows a voucher which the gateway never signed", async () => {
-    const stranger = { maxClaimableAmount: baseUnits(10n ** 9n), signature: `0x${"11".repeat(64)}1b` as const };
-    world.script({ knows: async () => ({ ...stranger, charged: baseUnits(5n) }) });
-    const answer = await ask();
-    expect(answer.choices[0]?.message.content).toBe(TEXT);
-    expect(foldmarkOf(answer).skipped).toMatchObject([{ reason: "no_funds" }]);
-  });
 });
 
 describe("whatever providers do", () => {
@@ -368,6 +360,17 @@ describe("a caller that leaves", () => {
     const receipt = parseReceipt((await receiptOf(id, world.keys.other.key)).body);
     expect(receipt.cut).toEqual({ by: "client", tokens: 4 });
     expect(await spentOf("other")).toBe(before + receipt.price);
+  });
+});
+
+// comes last: the script's provider insists on that voucher for ever
+describe("a provider with a forged voucher", () => {
+  it("replaces a provider that shows a voucher which the gateway never signed", async () => {
+    const stranger = { maxClaimableAmount: baseUnits(10n ** 9n), signature: `0x${"11".repeat(64)}1b` as const };
+    world.script({ knows: async () => ({ ...stranger, charged: baseUnits(5n) }) });
+    const answer = await ask();
+    expect(answer.choices[0]?.message.content).toBe(TEXT);
+    expect(foldmarkOf(answer).skipped).toMatchObject([{ reason: "no_funds" }]);
   });
 });
 

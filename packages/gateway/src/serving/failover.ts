@@ -46,7 +46,7 @@ export async function withFailover<Result>(
       const reason = skipReasonOf(error);
       skip(next.provider, reason, delivered() - before);
       tally.add({ name: "failover", label: reason });
-      log.warn({ provider: next.provider, reason, code: codeOf(error), err: error }, "provider replaced");
+      log.warn({ provider: next.provider, reason, code: codeOf(error), why: whyOf(error) }, "provider replaced");
       if (countsAgainst(reason)) {
         tally.add({ name: "failure", label: next.provider });
         if (reason === "mismatch") health.marked(next.provider);
@@ -90,3 +90,5 @@ function allFailed(skipped: Skipped[]): FoldmarkError {
     hint: "Nothing was charged. Try again in a moment.",
   });
 }
+
+const whyOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -127,7 +127,13 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
     keystore: "unused",
     listen: "127.0.0.1:0",
     pollMs: 100,
-    deadlines: { headersMs: 500, firstTokenMs: 500, betweenTokensMs: 300, minTokensPerSecond: 1, questionMs: 2_000 },
+    deadlines: {
+      headersMs: 1_500,
+      firstTokenMs: 1_500,
+      betweenTokensMs: 1_500,
+      minTokensPerSecond: 1,
+      questionMs: 2_000,
+    },
     ...settings,
   });
   await mkdir(config.data);
