@@ -121,7 +121,7 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   opened.defer(() => closeNow(control));
   const housekeeping = setInterval(async () => {
     try {
-      ledger.prune(Number(view.now() - market.terms.clocksSeconds));
+      ledger.prune(Number(view.blockTime - market.terms.clocksSeconds));
       if (config.money.redeem === "auto") await redeemer.redeemDue();
     } catch (error) {
       log.warn({ code: codeOf(error) }, "old answers or owed vouchers were not seen to; it is tried again");

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import path from "node:path";
 import { listen } from "@foldmark/service";
+import { encodeManifest } from "@foldmark/workloads";
 import express from "express";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../src/engine/openModel.ts";
@@ -81,6 +82,32 @@ describe("downloadPackage", () => {
     await expect(downloadPackage(url, { dir })).rejects.toMatchObject({
       code: "download.failed",
       message: expect.stringContaining("longer"),
+    });
+    breaking.clear();
+  });
+
+  it("leaves a folder alone that is no package", async () => {
+    const dir = aFolder();
+    writeFileSync(path.join(dir, "letters.txt"), "dear");
+    await expect(downloadPackage(url, { dir })).rejects.toMatchObject({ code: "package.occupied" });
+    expect(readdirSync(dir)).toEqual(["letters.txt"]);
+  });
+
+  it("refuses a manifest without an end, and one that promises more than fits", async () => {
+    const dir = path.join(aFolder(), "copy");
+    breaking.set("manifest.json", () => Buffer.alloc((8 << 20) + 1));
+    await expect(downloadPackage(url, { dir })).rejects.toMatchObject({
+      code: "download.failed",
+      message: expect.stringContaining("at most 8388608"),
+    });
+    breaking.set("manifest.json", (bytes) => {
+      const manifest = JSON.parse(bytes.toString());
+      manifest.files["tensors.bin"].sizeBytes = 2 ** 40;
+      return Buffer.from(encodeManifest(manifest));
+    });
+    await expect(downloadPackage(url, { dir })).rejects.toMatchObject({
+      code: "download.failed",
+      message: expect.stringContaining("are free"),
     });
     breaking.clear();
   });

@@ -1,12 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { baseUnits, totalReserved } from "@foldmark/protocol";
 import fc from "fast-check";
 import type { Hex } from "viem";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Ledger } from "../src/store/ledger.ts";
 import { sealedBox } from "../src/store/sealedBox.ts";
 import { aBox, aChannelId, aFolder, aVoucher, OWNER } from "./builders.ts";
@@ -88,7 +89,6 @@ describe("Ledger", () => {
     expect(found?.status === "done" && Buffer.from(found.evidence).toString()).toBe("evidence of 60");
     ledger.close();
     expect(readFileSync(path.join(folder, "ledger.db")).includes("evidence of")).toBe(false);
-    expect(statSync(path.join(folder, "ledger.db")).mode & 0o077).toBe(0);
     const other = Ledger.open(folder, { owner: OWNER, box: sealedBox(new Uint8Array(32).fill(8)) });
     expect(() => other.lookup(aChannelId(), baseUnits(100n))).toThrow(
       expect.objectContaining({ code: "store.damaged" }),
@@ -165,6 +165,36 @@ describe("Ledger", () => {
 });
 
 describe("a ledger's folder", () => {
+  it("and all its files are their owner's alone", () => {
+    const folder = aFolder();
+    chmodSync(folder, 0o755);
+    const ledger = open(folder);
+    ledger.accept(aVoucher(100n), 1);
+    const modes = ["", ...readdirSync(folder)].map((name) => [name, statSync(path.join(folder, name)).mode & 0o077]);
+    expect(modes.length).toBeGreaterThan(3);
+    expect(modes.filter(([, mode]) => mode !== 0)).toEqual([]);
+    ledger.close();
+  });
+
+  it("closes a voucher later that could not be closed on a disk that took no write", () => {
+    const folder = aFolder();
+    const ledger = open(folder);
+    ledger.accept(aVoucher(100n), 1);
+    const exec = DatabaseSync.prototype.exec;
+    const disk = vi.spyOn(DatabaseSync.prototype, "exec").mockImplementation(function (this: DatabaseSync, sql) {
+      if (sql === "COMMIT") throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
+      exec.call(this, sql);
+    });
+    const full = expect.objectContaining({ code: "store.disk_full" });
+    expect(() => settle(ledger, 100n, 60n)).toThrow(full);
+    expect(() => ledger.closeEmpty(aChannelId(), baseUnits(100n))).toThrow(full);
+    expect(() => ledger.lookup(aChannelId(), baseUnits(100n))).toThrow(full);
+    disk.mockRestore();
+    expect(ledger.lookup(aChannelId(), baseUnits(100n))).toEqual({ status: "none", charged: 0n });
+    expect(ledger.channel(aChannelId())?.ledger).toMatchObject({ charged: 0n, reserved: [] });
+    ledger.close();
+  });
+
   it("is refused to a second process, naming the first", async () => {
     const folder = aFolder();
     const child = holder(folder);

@@ -48,9 +48,23 @@ export { assetId } from "./packages/assetId.ts";
 export { canonicalJson, type Json } from "./packages/canonicalJson.ts";
 export type { AnswerSource, BuiltModel, Families, Family, LengthRule, ModelKind } from "./packages/family.ts";
 export { fromHex, type Hex, toHex } from "./packages/hex.ts";
-export { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, PACKAGE_FILES } from "./packages/manifest.ts";
+export {
+  decodeManifest,
+  encodeManifest,
+  MANIFEST_FILE,
+  MAX_MANIFEST_BYTES,
+  type Manifest,
+  PACKAGE_FILES,
+} from "./packages/manifest.ts";
 export { type ModelPackage, type OpenPackageOptions, openPackage } from "./packages/open.ts";
-export { type PackageParts, PackageWriter, type WrittenPackage, writePackage } from "./packages/write.ts";
+export {
+  moveIntoPlace,
+  type PackageParts,
+  PackageWriter,
+  refuseOtherFolder,
+  type WrittenPackage,
+  writePackage,
+} from "./packages/write.ts";
 export { blackScholes } from "./simulations/closedForm.ts";
 export {
   DEFAULT_MONTE_CARLO,

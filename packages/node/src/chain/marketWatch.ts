@@ -13,7 +13,7 @@ import {
 } from "@foldmark/protocol";
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import type { Logger } from "@foldmark/service";
-import type { Address } from "viem";
+import type { Address, Hash } from "viem";
 import { lower } from "../money/lower.ts";
 import { chainError, type Market, readOffer, readStake } from "./market.ts";
 import type { ChannelFunds, MarketTerms, MarketView } from "./marketView.ts";
@@ -29,6 +29,8 @@ export type MarketWatchOptions = {
 
 export type MarketWatchDeps = { log: Logger; clock: () => number; onExit?: (channelId: ChannelId) => void };
 
+/** Channels that are remembered; those without money make room first, since naming one costs nothing. */
+const MOST_CHANNELS = 1_000;
 /** How long a channel's money is remembered; exits and redemptions are seen sooner, by their events. */
 const REMEMBER_MS = 15_000;
 
@@ -44,6 +46,7 @@ export class MarketWatch implements MarketView {
   readonly #prices = new Map<AssetId, Prices>();
   #timestamp = 0n;
   #head = 0n;
+  #headHash: Hash | undefined;
   #isStaked = false;
   #isOperator = false;
   #seenAt = 0;
@@ -77,6 +80,11 @@ export class MarketWatch implements MarketView {
     return chainNow({ latestBlockTimestamp: this.#timestamp, ownClockMs: this.#deps.clock() });
   }
 
+  /** The time of the chain's last block, whatever the own clock says: nothing is deleted by a clock that is wrong. */
+  get blockTime(): ChainSeconds {
+    return this.#timestamp;
+  }
+
   prices = (asset: AssetId): Prices | undefined => this.#prices.get(asset);
 
   hasStake(): boolean {
@@ -90,6 +98,7 @@ export class MarketWatch implements MarketView {
     if (known && covers && now - known.readAt < REMEMBER_MS) return known.funds;
     try {
       const funds = await this.#readChannel(channelId);
+      this.#makeRoom();
       this.#channels.set(channelId, { funds, readAt: now });
       return funds;
     } catch (error) {
@@ -112,7 +121,7 @@ export class MarketWatch implements MarketView {
         }),
         ...assets.map((asset) => readOffer(this.#market, { payee, asset: assetIdToUint(asset) })),
       ]);
-      await this.#readEvents(block.number);
+      await this.#readEvents(block);
       this.#timestamp = block.timestamp;
       this.#isStaked = hasEnoughStake(stake, terms.penalty);
       this.#isOperator = until === MAX_UINT40;
@@ -165,14 +174,27 @@ export class MarketWatch implements MarketView {
     };
   }
 
-  /** Looks at every block since the last look, so many at a time as any endpoint allows. */
-  async #readEvents(head: bigint): Promise<void> {
+  #makeRoom(): void {
+    if (this.#channels.size < MOST_CHANNELS) return;
+    const [poorest] = [...this.#channels].find(([, { funds }]) => funds.deposit === 0n) ?? [];
+    if (poorest) this.#channels.delete(poorest);
+  }
+
+  /**
+   * Looks at every block since the last look, so many at a time as any endpoint allows; where the new head is not known to
+   * follow from the last one, at those again that a reorganisation may have replaced.
+   */
+  async #readEvents({ number: head, hash, parentHash }: BlockPlace): Promise<void> {
+    const follows = (head === this.#head ? hash : parentHash) === this.#headHash;
     if (this.#head === 0n) this.#head = head;
+    else if (!follows)
+      this.#head = confirmedBlock({ head: lower(head, this.#head), confirmations: this.#market.chain.confirmations });
     for (; this.#head < head; ) {
       const toBlock = lower(head, this.#head + BLOCKS_AT_ONCE);
       await this.#readRange(this.#head + 1n, toBlock);
       this.#head = toBlock;
     }
+    this.#headHash = hash;
   }
 
   async #readRange(fromBlock: bigint, toBlock: bigint): Promise<void> {
@@ -189,6 +211,8 @@ export class MarketWatch implements MarketView {
     }
   }
 }
+
+type BlockPlace = { number: bigint; hash: Hash; parentHash: Hash };
 
 /** Blocks of one request for events. */
 const BLOCKS_AT_ONCE = 1_000n;

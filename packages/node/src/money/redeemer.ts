@@ -1,4 +1,11 @@
-import { assetIdFromUint, type BaseUnits, baseUnits, type ChannelId, toCompactSignature } from "@foldmark/protocol";
+import {
+  assetIdFromUint,
+  type BaseUnits,
+  baseUnits,
+  type ChannelId,
+  confirmedBlock,
+  toCompactSignature,
+} from "@foldmark/protocol";
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import type { Logger } from "@foldmark/service";
 import { type Address, type Hex, parseEventLogs } from "viem";
@@ -30,6 +37,8 @@ export type RedeemerDeps = {
 export class Redeemer {
   readonly #deps: RedeemerDeps;
   readonly #leaving = new Set<ChannelId>();
+  /** What the contract refused, by channel: sent again when somebody asks for it or the claim has changed. */
+  readonly #refused = new Map<ChannelId, BaseUnits>();
   #hasReadExits = false;
   #last: Promise<unknown> = Promise.resolve();
 
@@ -44,7 +53,12 @@ export class Redeemer {
 
   /** Redeems what is worth it, or about to be lost. @throws `chain.*` */
   redeemDue(): Promise<Redemption[]> {
-    return this.#exclusive(async () => this.#redeem(await this.#due(this.#deps.ledger.claims())));
+    return this.#exclusive(async () => {
+      const claims = this.#deps.ledger.claims();
+      return this.#redeem(
+        await this.#due(claims.filter(({ channelId, amount }) => this.#refused.get(channelId) !== amount)),
+      );
+    });
   }
 
   /** Redeems everything that is owed. @throws `chain.*` */
@@ -96,25 +110,31 @@ export class Redeemer {
     return done;
   }
 
-  /** What the chain would still pay something for; the ledger learns what it has paid already. */
+  /**
+   * What the chain would still pay something for. The ledger learns what it has paid already, as soon as that is deep
+   * enough to stay.
+   */
   async #payable(claims: Claim[]): Promise<Claim[]> {
     const balances = await Promise.all(claims.map(({ channelId }) => this.#balance(channelId)));
     return claims.flatMap((claim, at) => {
       const balance = balances[at];
       if (!balance) return [];
-      this.#deps.ledger.redeemed(claim.channelId, balance.redeemed);
+      this.#deps.ledger.redeemed(claim.channelId, balance.confirmed);
       return lower(claim.amount, balance.deposit) > balance.redeemed ? [{ ...claim, redeemed: balance.redeemed }] : [];
     });
   }
 
-  async #balance(channelId: ChannelId): Promise<{ deposit: BaseUnits; redeemed: BaseUnits }> {
+  async #balance(channelId: ChannelId): Promise<{ deposit: BaseUnits; redeemed: BaseUnits; confirmed: BaseUnits }> {
     const { chain, deployment } = this.#deps.market;
+    const contract = { address: deployment.contracts.channels, abi: paymentChannelsAbi, args: [channelId] as const };
     try {
-      const { deposit, redeemed } = await chain.client.readContract({
-        ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
-        ...{ functionName: "balanceOf", args: [channelId] },
-      });
-      return { deposit: baseUnits(deposit), redeemed: baseUnits(redeemed) };
+      const head = await chain.client.getBlockNumber();
+      const blockNumber = confirmedBlock({ head, confirmations: chain.confirmations });
+      const [{ deposit, redeemed }, deep] = await Promise.all([
+        chain.client.readContract({ ...contract, functionName: "balanceOf" }),
+        chain.client.readContract({ ...contract, functionName: "balanceOf", blockNumber }),
+      ]);
+      return { deposit: baseUnits(deposit), redeemed: baseUnits(redeemed), confirmed: lower(deep.redeemed, redeemed) };
     } catch (error) {
       throw chainError(error, "read a channel");
     }
@@ -140,8 +160,11 @@ export class Redeemer {
       const paid = event && event.args.redeemed > before ? event.args.redeemed - before : 0n;
       return { channelId, status: STATUSES[event?.args.status ?? 0] ?? "redeemed", paid: baseUnits(paid) };
     });
-    for (const { channelId, status } of outcomes)
+    for (const [at, { channelId, status }] of outcomes.entries()) {
       if (status !== "redeemed") log.warn({ channel: channelId, status }, "a voucher was not redeemed in full");
+      const claim = claims[at];
+      if (claim && status !== "redeemed" && status !== "clipped") this.#refused.set(channelId, claim.amount);
+    }
     const total = baseUnits(outcomes.reduce((sum, { paid }) => sum + paid, 0n));
     const redemption = {
       model: assetIdFromUint(model),

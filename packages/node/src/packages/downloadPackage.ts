@@ -1,10 +1,19 @@
 import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { FoldmarkError } from "@foldmark/protocol";
-import { decodeManifest, families, MANIFEST_FILE, type ModelPackage, openPackage } from "@foldmark/workloads";
+import {
+  decodeManifest,
+  families,
+  MANIFEST_FILE,
+  MAX_MANIFEST_BYTES,
+  type ModelPackage,
+  moveIntoPlace,
+  openPackage,
+  refuseOtherFolder,
+} from "@foldmark/workloads";
 
 export type DownloadPackageOptions = {
   /** Folder that the package becomes; what has arrived of it waits beside it between tries. */
@@ -15,14 +24,14 @@ export type DownloadPackageOptions = {
 /** A source that sends nothing for so long is given up. */
 const SILENCE_MS = 20_000;
 const TRIES = 3;
-const MAX_MANIFEST_BYTES = 8 << 20;
 
 /**
  * Fetches a package from wherever its files are, goes on where a break left it, and checks every hash before it takes its
- * name. Nothing that does not fit its manifest stays.
+ * name. Nothing that does not fit its manifest stays, and a folder that holds other things than a package is not touched.
  * @throws `download.failed`, `package.*`
  */
 export async function downloadPackage(url: string, { dir, onProgress }: DownloadPackageOptions): Promise<ModelPackage> {
+  await refuseOtherFolder(dir);
   const part = `${dir}.part`;
   await mkdir(part, { recursive: true });
   const manifestBytes = await fetchSmall(fileUrl(url, MANIFEST_FILE));
@@ -30,6 +39,8 @@ export async function downloadPackage(url: string, { dir, onProgress }: Download
   await writeFile(path.join(part, MANIFEST_FILE), manifestBytes);
   const files = Object.entries(manifest.files).map(([name, file]) => ({ name, sizeBytes: file?.sizeBytes ?? 0 }));
   const total = files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const there = await Promise.all(files.map(({ name }) => sizeOf(path.join(part, name))));
+  await checkSpace(part, { url, missing: total - there.reduce((sum, size) => sum + size, 0) });
   let before = 0;
   for (const { name, sizeBytes } of files) {
     const done = before;
@@ -45,17 +56,22 @@ export async function downloadPackage(url: string, { dir, onProgress }: Download
     await rm(part, { recursive: true, force: true });
     throw error;
   }
-  await rm(dir, { recursive: true, force: true });
-  await rename(part, dir);
+  await moveIntoPlace(part, dir);
   return openPackage(dir, { families, verify: "once" });
 }
 
 const fileUrl = (url: string, name: string): string => `${url.replace(/\/+$/, "")}/${name}`;
 
 async function fetchSmall(url: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(await (await request(url, { signal: AbortSignal.timeout(SILENCE_MS) })).arrayBuffer());
-  if (bytes.length <= MAX_MANIFEST_BYTES) return bytes;
-  throw failed(url, `it has ${bytes.length} bytes, a manifest has at most ${MAX_MANIFEST_BYTES}`);
+  const { body } = await request(url, { signal: AbortSignal.timeout(SILENCE_MS) });
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of body ?? []) {
+    bytes += chunk.length;
+    if (bytes > MAX_MANIFEST_BYTES) throw failed(url, `a manifest has at most ${MAX_MANIFEST_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
 }
 
 type FileOptions = { to: string; sizeBytes: number; onProgress(bytes: number): void };
@@ -110,6 +126,12 @@ function startWatchdog(ms: number): { signal: AbortSignal; feed(): void; [Symbol
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`nothing came for ${ms / 1000} s`)), ms);
   return { signal: controller.signal, feed: () => timer.refresh(), [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** A manifest may promise any size: better to know before the disk is full. */
+async function checkSpace(folder: string, { url, missing }: { url: string; missing: number }): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (missing > bavail * bsize) throw failed(url, `${missing} bytes are missing, and ${bavail * bsize} are free`);
 }
 
 const sizeOf = (file: string): Promise<number> =>

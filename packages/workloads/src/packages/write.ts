@@ -105,8 +105,8 @@ export async function writePackage(
   return await writer.finish(parts);
 }
 
-/** A folder with other things in it is somebody's, and is not replaced. */
-async function refuseOtherFolder(dir: string): Promise<void> {
+/** A folder with other things in it is somebody's, and is not replaced. @throws `package.occupied` */
+export async function refuseOtherFolder(dir: string): Promise<void> {
   const entries = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [] as string[];
     throw error;
@@ -191,7 +191,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 /** A folder that is there is set aside first, since a rename replaces empty folders only, and put back if that fails. */
-async function moveIntoPlace(temporary: string, dir: string): Promise<void> {
+export async function moveIntoPlace(temporary: string, dir: string): Promise<void> {
   const aside = `${temporary}.old`;
   const hasOld = await renameIfThere(dir, aside);
   try {
