@@ -10,7 +10,7 @@ export type IndexerOptions = {
   confirmations: number;
   /** How far back a reorganisation can be followed. */
   reorgDepth?: number;
-  /** Blocks asked for at once while catching up. */
+  /** Blocks asked for at once while catching up; fewer where a server refuses so many events in one answer. */
   rangeBlocks?: number;
 };
 
@@ -38,12 +38,14 @@ export class Indexer {
   readonly #options: Required<IndexerOptions>;
   /** Applied headers in order, at most `reorgDepth + 1`, each the parent of the next. */
   #headers: Header[] = [];
+  #rangeBlocks: number;
   #syncing: Promise<SyncReport> | undefined;
 
   constructor(client: ChainClient, projections: readonly Projection[], options: IndexerOptions) {
     this.#client = client;
     this.#projections = projections;
     this.#options = { reorgDepth: 128, rangeBlocks: 2000, ...options };
+    this.#rangeBlocks = this.#options.rangeBlocks;
   }
 
   /** Last indexed block. */
@@ -105,24 +107,41 @@ export class Indexer {
 
   /** Indexes the next range, unless the chain changes while it is read. */
   async #advance(): Promise<{ applied: number; outcome: "done" | "more" | "changed" }> {
-    const { deployment, confirmations, rangeBlocks, reorgDepth } = this.#options;
+    const { deployment, confirmations, reorgDepth } = this.#options;
     const chainHead = await asked(this.#client.getBlockNumber());
     const target = confirmedBlock({ head: chainHead, confirmations });
     const from = this.head ? this.head.number + 1n : BigInt(deployment.fromBlock);
     if (from > target) return { applied: 0, outcome: "done" };
 
-    const to = from + BigInt(rangeBlocks) - 1n < target ? from + BigInt(rangeBlocks) - 1n : target;
+    const end = from + BigInt(this.#rangeBlocks) - 1n;
+    const to = end < target ? end : target;
     // headers are kept only for blocks that may still be reorganised; the hash of `to` vouches for all before it
     const firstKept = target - BigInt(reorgDepth);
     const last = await this.#header(to);
-    const logs = await asked(
-      this.#client.getLogs({ address: marketAddresses(deployment), fromBlock: from, toBlock: to }),
-    );
+    const logs = await this.#logs(from, to);
+    if (!logs) return { applied: 0, outcome: "more" };
     const headers = await this.#headersOf({ from, to, last, firstKept, logs });
     if (!headers || (await this.#hashAt(to)) !== last.hash) return { applied: 0, outcome: "changed" };
 
     const applied = await this.#apply(headers, decodeMarketEvents(logs));
+    this.#rangeBlocks = Math.min(2 * this.#rangeBlocks, this.#options.rangeBlocks);
     return { applied, outcome: to === target ? "done" : "more" };
+  }
+
+  /**
+   * The market's logs of a range, or nothing after the range was halved: servers bound what one answer holds, and anybody
+   * can fill blocks with events.
+   */
+  async #logs(from: bigint, to: bigint): Promise<Log<bigint, number, false>[] | undefined> {
+    const address = marketAddresses(this.#options.deployment);
+    try {
+      return await this.#client.getLogs({ address, fromBlock: from, toBlock: to });
+    } catch (cause) {
+      if (from === to) throw unreachable(cause);
+      await asked(this.#client.getBlockNumber()); // a chain that does not answer at all is no matter of size
+      this.#rangeBlocks = Math.max(Number(to - from + 1n) >> 1, 1);
+      return undefined;
+    }
   }
 
   /** Headers of blocks with events and of those in the reorg window, or nothing if they do not fit together. */
@@ -187,6 +206,10 @@ async function asked<T>(call: Promise<T>): Promise<T> {
   try {
     return await call;
   } catch (cause) {
-    throw new FoldmarkError("chain.unreachable", "The chain did not answer while its events were read.", { cause });
+    throw unreachable(cause);
   }
+}
+
+function unreachable(cause: unknown): FoldmarkError {
+  return new FoldmarkError("chain.unreachable", "The chain did not answer while its events were read.", { cause });
 }

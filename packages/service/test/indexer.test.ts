@@ -210,6 +210,32 @@ describe("Indexer and MarketView", () => {
     await expect(indexer.sync()).rejects.toMatchObject({ code: "chain.reorg_too_deep" });
   });
 
+  it("ask for fewer blocks at once where a server refuses so many, and for more again later", async () => {
+    const provider = actor(connection, deployment, 2);
+    await provider.register("http://crowded.example");
+    for (let n = 0; n < 6; n++) await provider.pause(n % 2 === 0);
+    const ranges: number[] = [];
+    const refusing = (most: number) =>
+      ({
+        ...connection.client,
+        getLogs: async (range: { fromBlock: bigint; toBlock: bigint }) => {
+          const size = Number(range.toBlock - range.fromBlock) + 1;
+          ranges.push(size);
+          if (size > most) throw new Error("query returned more than 10000 results");
+          return connection.client.getLogs(range);
+        },
+      }) as unknown as typeof connection.client;
+    const view = new MarketView();
+    await new Indexer(refusing(3), [view], { deployment, confirmations: 1 }).sync();
+    const fresh = index();
+    await fresh.indexer.sync();
+    expect(contentOf(view)).toEqual(contentOf(fresh.view));
+    expect(Math.max(...ranges.slice(-2))).toBeGreaterThan(1);
+    await expect(
+      new Indexer(refusing(0), [new MarketView()], { deployment, confirmations: 1 }).sync(),
+    ).rejects.toMatchObject({ code: "chain.unreachable" });
+  });
+
   it("stay behind the head by the confirmations asked for", async () => {
     const provider = actor(connection, deployment, 2);
     await provider.register("http://127.0.0.1:1");
