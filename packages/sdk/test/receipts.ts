@@ -52,6 +52,8 @@ export type ReceiptOptions = {
   content?: (honest: ReceiptContent) => ReceiptContent;
   /** Who signs the answer. */
   signer?: typeof OPERATOR;
+  /** Unix seconds, in the signed Answer. */
+  until?: bigint;
 };
 
 export type World = { pkg: ModelPackage; engine: Engine };
@@ -121,7 +123,7 @@ export async function aReceipt(world: World, options: ReceiptOptions = {}): Prom
     channelId: channelIdOf(domain, channel),
     maxClaimableAmount: baseUnits(1_000n),
     charged: baseUnits(10n),
-    until: 1_800_000_000n,
+    until: options.until ?? 1_800_000_000n,
   };
   const content: ReceiptContent = {
     version: 1,

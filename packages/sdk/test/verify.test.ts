@@ -133,6 +133,12 @@ describe("verify", () => {
       receipt: () => aReceipt(world, { signer: OPERATOR }),
       options: { chain: { answerableUntil: async () => 0n } },
     },
+    {
+      lie: "such a key names until 0, which is what a chain says of it",
+      fails: "answer",
+      receipt: () => aReceipt(world, { signer: OPERATOR, until: 0n }),
+      options: { chain: { answerableUntil: async () => 0n } },
+    },
   ])("fails at $fails when $lie", async ({ fails, receipt, options }) => {
     const given =
       options && "text" in options && options.text === undefined ? { ...options, text: await cutText(5) } : options;
