@@ -1,4 +1,4 @@
-import { BYTES, type ElementType, type Engine, expressionsOf, sizeAt } from "@foldmark/machine";
+import { BYTES, type ElementType, type Engine, expressionsOf, sizeAt, type Want } from "@foldmark/machine";
 import { readLlamaRequest, tokenBytes, tokensOf } from "../llama/request.ts";
 import { sampleScore } from "../llama/score.ts";
 import { type AnsweredJob, answerOf, lastStage, type ServedModel } from "./job.ts";
@@ -51,17 +51,15 @@ function checkTokens(engine: Engine, model: ServedModel, job: AnsweredJob): Verd
 
   const session = engine.open({ request: job.request });
   try {
-    const answer = answerOf(model);
-    const read = tokens.slice(0, -1);
-    const [result] = engine.advance([
-      {
-        session,
-        steps: read.length,
-        claimed: [tokenBytes(read)],
-        want: [{ stage: answer.stage, fold: answer.fold, steps: "all" }],
-      },
-    ]);
+    const { stage, fold } = answerOf(model);
+    const read = (part: number[], want: Want[]) =>
+      part.length === 0 ? [] : engine.advance([{ session, steps: part.length, claimed: [tokenBytes(part)], want }]);
+    // nobody asks what would follow the tokens of the prompt but the last, and logits are a fifth of the work
+    const before = prompt.length - 1;
+    read(tokens.slice(0, before), []);
+    const [result] = read(tokens.slice(before, -1), [{ stage, fold, steps: "all" }]);
     const sampled = tokensOf(result?.[0] ?? new Uint8Array());
+    const sampledAt = (position: number) => sampled[position - 1 - before] as number;
     const isTrue = engine.finish(session, job).every((element) => element === 1);
     if (isTrue) return { equal: true };
 
@@ -69,10 +67,8 @@ function checkTokens(engine: Engine, model: ServedModel, job: AnsweredJob): Verd
       const token = tokens[t] as number;
       const generated = t - prompt.length + 1;
       if (generated > limit) return differs({ rule: "ran_past_limit", position: t });
-      if (token !== sampled[t - 1])
-        return differs(
-          tokenDifference(engine, job, { logits, tokens, position: t, sampled: sampled[t - 1] as number }),
-        );
+      if (token !== sampledAt(t))
+        return differs(tokenDifference(engine, job, { logits, tokens, position: t, sampled: sampledAt(t) }));
       if (token < 0 || token >= vocabulary) return differs({ rule: "vocabulary", position: t, claimed: token });
       const isLast = t === tokens.length - 1;
       const isStop = model.stopIds.includes(token);
