@@ -1,6 +1,8 @@
-import { cpus } from "node:os";
+import { mkdtemp, rm } from "node:fs/promises";
+import { cpus, tmpdir } from "node:os";
+import path from "node:path";
 import { type Engine, openWasm, type Session } from "@foldmark/machine";
-import { llamaRequest, tokenBytes } from "@foldmark/workloads";
+import { families, importGguf, llamaRequest, openPackage, tokenBytes } from "@foldmark/workloads";
 import type { BenchOptions } from "./main.ts";
 import { type BenchModel, benchModel } from "./model.ts";
 import { benchQuality } from "./quality.ts";
@@ -13,6 +15,7 @@ const PREFILLS = [64, 256, 512];
 /** Speed of the default model in CPU time, medians of rounds; with `--text` its perplexity too. */
 export async function benchEngine(options: BenchOptions): Promise<Record<string, unknown>> {
   const model = await benchModel(options);
+  const { convertSeconds, packageBytes } = await convert(model.path);
   const opening = performance.now();
   const engine = await openWasm(model.program.program, (index) => model.constants[index] ?? new Uint8Array());
   const openSeconds = (performance.now() - opening) / 1000;
@@ -25,13 +28,27 @@ export async function benchEngine(options: BenchOptions): Promise<Record<string,
     cpu: cpus()[0]?.model ?? "unknown",
     node: process.version,
     rounds: ROUNDS,
-    convertSeconds: model.convertSeconds,
+    convertSeconds,
+    packageBytes,
     openSeconds,
-    weightBytes: model.constants.reduce((sum, { length }) => sum + length, 0),
     decodeTokensPerSecond: decode,
     prefillTokensPerSecond: prefill,
     ...(options.text !== undefined && { quality: await benchQuality(options) }),
   };
+}
+
+/** From the GGUF file to a package on disk, every byte hashed. */
+async function convert(gguf: string): Promise<{ convertSeconds: number; packageBytes: number }> {
+  const folder = await mkdtemp(path.join(tmpdir(), "foldmark-bench-"));
+  try {
+    const dir = path.join(folder, "package");
+    const start = performance.now();
+    await importGguf(gguf, { dir });
+    const convertSeconds = (performance.now() - start) / 1000;
+    return { convertSeconds, packageBytes: (await openPackage(dir, { families, verify: "sizes" })).sizeBytes };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 function decodeAt(engine: Engine, model: BenchModel, position: number): number {
