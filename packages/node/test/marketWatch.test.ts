@@ -2,6 +2,7 @@ import { type AssetId, baseUnits, parseAmount, toAssetId } from "@foldmark/proto
 import { createLogger } from "@foldmark/service";
 import { families, openPackage } from "@foldmark/workloads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { chainReader } from "../src/chain/chainReader.ts";
 import { connectMarket, type Market } from "../src/chain/market.ts";
 import { MarketWatch } from "../src/chain/marketWatch.ts";
 import { addStake, publishOffer, registerProvider } from "../src/chain/provider.ts";
@@ -57,6 +58,18 @@ describe("MarketWatch", () => {
       ...{ stake: true, prices: { in: 1n, out: 2n, unit: 3n } },
     });
     before.close();
+  });
+
+  it("is read at past blocks by the check of a receipt", async () => {
+    const reader = chainReader(market);
+    const head = await chain.client.getBlock();
+    expect(await reader.offers(asset, head.number)).toMatchObject([
+      { provider: KEY.address, isPaused: false, assurance: "exact", prices: { in: 1n, out: 2n, unit: 3n } },
+    ]);
+    expect(await reader.offers(asset, 1n)).toBeUndefined(); // before there was a market
+    expect(await reader.block(head.number)).toEqual({ hash: head.hash, timestamp: head.timestamp });
+    expect(await reader.block(head.number + 1_000_000n)).toBeUndefined();
+    expect(await reader.alias("nobody", head.number)).toBeUndefined();
   });
 
   it("says the later of block time and own clock", async () => {

@@ -6,6 +6,7 @@ const content = z.union([z.string(), z.array(z.looseObject({ type: z.literal("te
 const messages = z.array(z.looseObject({ role: z.string(), content })).min(1);
 
 const asked = z.looseObject({
+  model: z.string().nullish(),
   messages,
   temperature: z.number().nullish(),
   min_p: z.number().nullish(),
@@ -16,15 +17,19 @@ const asked = z.looseObject({
 });
 
 /** What a caller asked, in the words of `POST /v1/chat/completions`. What it left out it does not know. */
-export type Asked = z.output<typeof asked>;
+export type Asked = z.output<typeof asked> & {
+  /** Nothing was left out: what is not there was not sent. */
+  isWhole: boolean;
+};
 
 /**
  * Reads what a caller kept of its request: a whole body, or its list of messages alone.
  * @throws `request.invalid`
  */
 export function parseAsked(json: unknown): Asked {
-  const parsed = asked.safeParse(Array.isArray(json) ? { messages: json } : json);
-  if (parsed.success) return parsed.data;
+  const isWhole = !Array.isArray(json);
+  const parsed = asked.safeParse(isWhole ? json : { messages: json });
+  if (parsed.success) return { ...parsed.data, isWhole };
   throw new FoldmarkError("request.invalid", `The messages cannot be read: ${z.prettifyError(parsed.error)}`, {
     hint: "Give the list of messages, or the whole body that was sent to /v1/chat/completions.",
   });

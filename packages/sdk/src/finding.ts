@@ -7,13 +7,16 @@ export type Finding = { check: CheckName; status: "holds" | "fails" | "unchecked
 /** In the order in which a receipt is read. */
 export const CHECKS = [
   "receipt",
+  "market",
   "model",
   "statement",
   "answer",
+  "caller",
   "request",
   "text",
   "cut",
   "routing",
+  "inputs",
   "price",
   "execution",
 ] as const;

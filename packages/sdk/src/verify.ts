@@ -1,24 +1,39 @@
 import type { Engine } from "@foldmark/machine";
-import { parseReceipt, type Receipt } from "@foldmark/protocol";
-import type { ModelPackage, Verdict } from "@foldmark/workloads";
+import { FoldmarkError, parseReceipt, type Receipt } from "@foldmark/protocol";
+import {
+  checkCallRequest,
+  checkLlamaRequest,
+  type ModelPackage,
+  type Verdict,
+  WorkloadError,
+} from "@foldmark/workloads";
 import { parseAsked } from "./asked.ts";
+import type { ChainReader } from "./chainReader.ts";
+import { checkCaller } from "./checks/caller.ts";
 import { checkCut, checkRequest, checkText } from "./checks/chat.ts";
-import { checkAnswer, checkModel, checkReceipt, checkStatement, type KeyReader } from "./checks/evidence.ts";
+import { checkAnswer, checkModel, checkReceipt, checkStatement } from "./checks/evidence.ts";
 import { execute, executionFinding } from "./checks/execution.ts";
+import { checkInputs } from "./checks/inputs.ts";
+import { checkMarket } from "./checks/market.ts";
 import { checkOrder, checkPrice } from "./checks/order.ts";
-import { type Finding, unchecked } from "./finding.ts";
+import { checkCall } from "./checks/simulation.ts";
+import { type Finding, fails, unchecked } from "./finding.ts";
 
 export type VerifyOptions = {
   /** The model package, opened and so checked. */
   package: ModelPackage;
-  /** What the caller asked: the body of its request, or its messages alone. Without it the request is not compared. */
+  /** What the caller asked: the body of its request as JSON, or its messages alone. By default what `body` says. */
   messages?: unknown;
+  /** The body of the caller's request as it was sent, byte for byte: the order of providers hangs on its hash. */
+  body?: Uint8Array | string;
+  /** The API key that the caller used: the order of providers hangs on its hash, too. */
+  apiKey?: string;
   /** The text that the caller was shown. */
   text?: string;
   /** Whether the caller itself ended the answer, by leaving. */
   cut?: boolean;
-  /** Where operator keys are looked up. Needed only where another key than the provider's own signed. */
-  chain?: KeyReader;
+  /** Where the market, operator keys and the routing's inputs are looked up. */
+  chain?: ChainReader;
   /** An engine with this package loaded. Without it one is opened for this check and closed again. */
   engine?: Engine;
 };
@@ -39,24 +54,54 @@ export type Verification = {
  */
 export async function verify(json: unknown, options: VerifyOptions): Promise<Verification> {
   const receipt = parseReceipt(json);
-  const { package: pkg, chain } = options;
-  const findings: Finding[] = [await checkReceipt(receipt), checkModel(receipt, pkg), checkStatement(receipt)];
-  findings.push(await checkAnswer(receipt, chain));
+  const { package: pkg, chain, body, apiKey } = options;
+  const findings: Finding[] = [await checkReceipt(receipt), checkMarket(receipt, chain), checkModel(receipt, pkg)];
+  findings.push(checkStatement(receipt), await checkAnswer(receipt, chain));
+  findings.push(checkCaller(receipt, { body, apiKey }));
   // behind a statement that is not about this package nothing can be read
   if (findings.some(({ check, status }) => status === "fails" && (check === "model" || check === "statement")))
     return { ok: false, findings: [...findings, unchecked("execution", "the receipt is not about this package")] };
 
-  if (receipt.kind === "chat") findings.push(...chatFindings(receipt, options));
-  findings.push(checkOrder(receipt), checkPrice(receipt));
-
+  const impossible = impossibility(receipt, pkg);
+  if (impossible) {
+    findings.push(fails("request", impossible), unchecked("execution", "no answer to this request is true"));
+    return { ok: false, findings };
+  }
+  const asked = options.messages ?? (body === undefined ? undefined : parseBody(body));
+  findings.push(
+    ...(receipt.kind === "chat" ? chatFindings(receipt, asked, options) : [checkCall(receipt, pkg, asked)]),
+    ...[checkOrder(receipt), await checkInputs(receipt, chain), checkPrice(receipt)],
+  );
   const execution = await withEngine(options, (engine) => execute(receipt, { pkg, engine }));
   findings.push(executionFinding(execution));
   return { ok: findings.every(({ status }) => status !== "fails"), findings, execution };
 }
 
-function chatFindings(receipt: Receipt, { package: pkg, messages, text, cut = false }: VerifyOptions): Finding[] {
+/** Why no answer to a request could be true, if that is so. */
+function impossibility({ kind, request }: Receipt, pkg: ModelPackage): string | undefined {
+  const { maxT } = pkg.program;
+  try {
+    if (kind === "chat") checkLlamaRequest(request, { maxT, vocabulary: pkg.tokenizer().vocabulary });
+    else checkCallRequest(request, { maxT });
+    return undefined;
+  } catch (error) {
+    if (error instanceof WorkloadError) return error.message;
+    throw error;
+  }
+}
+
+/** @throws `request.invalid` */
+function parseBody(body: Uint8Array | string): unknown {
+  try {
+    return JSON.parse(typeof body === "string" ? body : new TextDecoder("utf-8", { fatal: true }).decode(body));
+  } catch (cause) {
+    throw new FoldmarkError("request.invalid", "The body is no JSON.", { cause });
+  }
+}
+
+function chatFindings(receipt: Receipt, json: unknown, { package: pkg, text, cut = false }: VerifyOptions): Finding[] {
   const chat = { receipt, pkg };
-  const asked = messages === undefined ? undefined : parseAsked(messages);
+  const asked = json === undefined ? undefined : parseAsked(json);
   return [checkRequest(chat, asked), checkText(chat, { asked, text }), checkCut(chat, { asked, cut })];
 }
 

@@ -1,9 +1,12 @@
 import { type Engine, openWasm } from "@foldmark/machine";
 import { requestRoot } from "@foldmark/machine/commitments";
 import {
+  accountOfApiKey,
   baseUnits,
+  bodyHashOf,
   type Channel,
   channelIdOf,
+  defaultCap,
   encodeReceipt,
   foldmarkDomain,
   priceOfReceipt,
@@ -28,6 +31,7 @@ import {
   withLimit,
 } from "@foldmark/workloads";
 import { privateKeyToAccount } from "viem/accounts";
+import type { ChainReader } from "../src/index.ts";
 
 const account = (digit: string) => privateKeyToAccount(`0x${digit.repeat(64)}`);
 export const GATEWAY = account("1");
@@ -43,11 +47,35 @@ export const ASKED = {
   max_tokens: 12,
 };
 
+export const BODY = JSON.stringify(ASKED);
+export const API_KEY = "sk-of-the-caller";
+const CHANNELS = "0x1111111111111111111111111111111111111111";
+const ISSUED_AT = 1_700_000_100n;
+const WINDOW = 600n;
+const PENALTY = baseUnits(10n);
+
+/** A chain that says what an honest receipt says. */
+export function aChain({ routing, model }: Receipt, changes: Partial<ChainReader> = {}): ChainReader {
+  const { keyBlock, stateBlock, candidates } = routing;
+  return {
+    ...{ chainId: 31_337, channels: CHANNELS, terms: { windowSeconds: WINDOW, penalty: PENALTY } },
+    answerableUntil: async () => 0n,
+    block: async (number) => (number === keyBlock.number ? keyBlock : { hash: stateBlock.hash, timestamp: ISSUED_AT }),
+    offers: async () => candidates,
+    alias: async () => model.asset,
+    ...changes,
+  };
+}
+
 export type ReceiptOptions = {
   /** Answer tokens as the provider signs them. */
   tokens?: (honest: number[]) => number[];
+  /** The request as the provider signs it. */
+  request?: (honest: Uint8Array[]) => Uint8Array[];
   /** The limit of the signed request; by default that of the request. */
   limit?: number;
+  /** What the gateway says about the cut, where the limit is lower than the one asked for. */
+  cut?: { by: "stop" | "client" | "gateway"; stop?: string };
   /** What the gateway writes, after everything that follows from the answer. */
   content?: (honest: ReceiptContent) => ReceiptContent;
   /** Who signs the answer. */
@@ -78,17 +106,18 @@ export async function aReceipt(world: World, options: ReceiptOptions = {}): Prom
   const { pkg } = world;
   const honest = honestTokens(world);
   const tokens = options.tokens?.(honest.tokens) ?? honest.tokens;
-  const request = options.limit === undefined ? honest.request : withLimit(honest.request, options.limit);
+  const asked = options.limit === undefined ? honest.request : withLimit(honest.request, options.limit);
+  const request = options.request?.(asked) ?? asked;
   const claimed = [tokenBytes([...honest.prompt, ...tokens])];
-  const channels = "0x1111111111111111111111111111111111111111";
+  const channels = CHANNELS;
   const domain = foldmarkDomain({ chainId: 31_337, channels });
   const prices = { in: baseUnits(100_000n), out: baseUnits(400_000n), unit: baseUnits(0n) };
-  const bodyHash = hash("a");
+  const bodyHash = bodyHashOf(new TextEncoder().encode(BODY));
   const routing: ReceiptContent["routing"] = {
-    account: hash("b"),
+    account: accountOfApiKey(API_KEY),
     keyBlock: { number: 64n, hash: hash("c"), timestamp: 1_700_000_000n },
     stateBlock: { number: 70n, hash: hash("d") },
-    rules: { assurance: "exact", cap: prices, penalty: baseUnits(10n) },
+    rules: { assurance: "exact", cap: prices, penalty: PENALTY },
     candidates: PROVIDERS.map(({ address }) => ({
       provider: address,
       assurance: "exact" as const,
@@ -99,6 +128,7 @@ export async function aReceipt(world: World, options: ReceiptOptions = {}): Prom
     })),
     skipped: [],
   };
+  routing.rules.cap = defaultCap(routing.candidates, routing.rules);
   const key = routingKey({ bodyHash, account: routing.account, keyBlockHash: routing.keyBlock.hash });
   const first = rankProviders(routing.candidates, { key, rules: routing.rules }).order[0]?.provider;
   const provider = PROVIDERS.find(({ address }) => address === first) ?? PROVIDERS[0];
@@ -123,7 +153,7 @@ export async function aReceipt(world: World, options: ReceiptOptions = {}): Prom
     channelId: channelIdOf(domain, channel),
     maxClaimableAmount: baseUnits(1_000n),
     charged: baseUnits(10n),
-    until: options.until ?? 1_800_000_000n,
+    until: options.until ?? ISSUED_AT + WINDOW,
   };
   const content: ReceiptContent = {
     version: 1,
@@ -148,8 +178,9 @@ export async function aReceipt(world: World, options: ReceiptOptions = {}): Prom
     prices,
     usage: { promptTokens: honest.prompt.length, answerTokens: tokens.length },
     routing,
+    ...(options.cut && { cut: { ...options.cut, tokens: tokens.length } }),
     gateway: GATEWAY.address,
-    issuedAt: 1_700_000_100n,
+    issuedAt: ISSUED_AT,
   };
   const priced = { ...content, price: priceOfReceipt(content) };
   return signReceipt(GATEWAY, options.content?.(priced) ?? priced);

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { assetIdFromUint, EXIT, FoldmarkError, parseReceipt } from "@foldmark/protocol";
-import { paymentChannelsAbi } from "@foldmark/protocol/abi";
-import type { KeyReader } from "@foldmark/sdk";
+import type { ChainReader } from "@foldmark/sdk";
 import { verify as verifyReceipt } from "@foldmark/sdk/verify";
 import { families, openPackage } from "@foldmark/workloads";
+import { chainReader } from "../chain/chainReader.ts";
 import { connectMarket, readDeployment } from "../chain/market.ts";
 import type { NodeConfig } from "../config.ts";
 import { type Command, type CommandInput, OPTION } from "./command.ts";
@@ -18,6 +18,8 @@ export const verify: Command = {
   args: [{ name: "receipt", summary: "file with a receipt" }],
   options: [
     { flags: "--messages <file>", summary: "what was asked: the messages, or the whole body that was sent" },
+    { flags: "--body <file>", summary: "the body that was sent, byte for byte: then its hash is compared, too" },
+    { flags: "--api-key-file <file>", summary: "file whose first line is the API key that was used" },
     { flags: "--text <file>", summary: "the text that was shown" },
     { flags: "--cut", summary: "the caller itself ended the answer" },
     { flags: "--package <dir>", summary: "package of the model; by default the installed one" },
@@ -27,11 +29,13 @@ export const verify: Command = {
     const { args, options } = input;
     const json = readJson(String(args[0]));
     const config = await openConfig(input);
-    const chain = await keyReader(config);
+    const chain = await readerOf(config);
     const verification = await verifyReceipt(json, {
       package: await openPackage(await packageOf(json, input, config), { families, verify: "once" }),
       cut: options.cut === true,
       ...(typeof options.messages === "string" ? { messages: readJson(options.messages) } : {}),
+      ...(typeof options.body === "string" ? { body: read(options.body) } : {}),
+      ...(typeof options.apiKeyFile === "string" ? { apiKey: firstLine(read(options.apiKeyFile)) } : {}),
       ...(typeof options.text === "string" ? { text: read(options.text) } : {}),
       ...(chain ? { chain } : {}),
     });
@@ -63,22 +67,11 @@ async function packageOf(json: unknown, { options, context }: CommandInput, conf
   });
 }
 
-/** Operator keys are looked up where this folder knows a deployment; else the check says that it was not made. */
-async function keyReader({ network }: NodeConfig): Promise<KeyReader | undefined> {
+/** The chain is asked where this folder knows a deployment; else the findings say what was not looked up. */
+async function readerOf({ network }: NodeConfig): Promise<ChainReader | undefined> {
   if (!existsSync(network.deployment)) return undefined;
-  const { chain, deployment } = await connectMarket({
-    ...network,
-    deployment: await readDeployment(network.deployment),
-  });
-  return {
-    answerableUntil: async (payee, key) =>
-      BigInt(
-        await chain.client.readContract({
-          ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi },
-          ...{ functionName: "answerableUntil", args: [payee, key] },
-        }),
-      ),
-  };
+  const deployment = await readDeployment(network.deployment);
+  return chainReader(await connectMarket({ ...network, deployment }));
 }
 
 function read(file: string): string {
@@ -88,6 +81,8 @@ function read(file: string): string {
     throw new FoldmarkError("config.unreadable", `${file} cannot be read.`, { details: { file }, cause });
   }
 }
+
+const firstLine = (text: string): string => text.split(/\r?\n/, 1)[0] ?? "";
 
 function readJson(file: string): unknown {
   const text = read(file);

@@ -27,6 +27,11 @@ export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
       "request",
       `it counts ${promptTokens} + ${counted} tokens, its tensors hold ${request.prompt.length} + ${answered}`,
     );
+  if (asked?.isWhole && receipt.seedByGateway === (typeof asked.seed === "number"))
+    return fails("request", `it says that the seed was ${receipt.seedByGateway ? "not " : ""}sent`);
+  const named = receipt.model.alias?.name ?? receipt.model.asset;
+  if (typeof asked?.model === "string" && asked.model.toLowerCase() !== named.toLowerCase())
+    return fails("request", `it is about ${named}, ${asked.model} was asked`);
   if (!asked) return unchecked("request", "give the messages that were sent to compare them with the prompt");
 
   const prompt = renderChatTokens({ tokenizer: pkg.tokenizer(), template: pkg.template }, plainMessages(asked));
@@ -68,20 +73,34 @@ export function textOf(chat: Chat, stops: readonly string[]): string {
  * token later than needed), or where the caller itself cut it.
  */
 export function checkCut(chat: Chat, { asked, cut }: { asked: Asked | undefined; cut: boolean }): Finding {
-  const { receipt, pkg } = chat;
+  const { receipt } = chat;
   const tokens = answerTokens(chat);
+  const claim = receipt.cut;
+  const isOver = ended(chat, tokens, asked);
+  if (isOver && claim) return fails("cut", `it says that the ${claim.by} cut it, and it was ${isOver.detail}`);
+  if (isOver) return isOver;
+  if (claim && claim.tokens !== tokens.length)
+    return fails("cut", `it says that it was cut after ${claim.tokens} tokens, it has ${tokens.length}`);
+  const { limit } = readLlamaRequest(receipt.request, boundsOf(chat));
+  if (cut && claim) return holds("cut", `cut by its caller after ${limit} tokens`);
+  if (!asked) return unchecked("cut", `ended at its limit of ${limit} tokens; give the request to compare it`);
+  if (!claim) return fails("cut", `its limit of ${limit} tokens was not asked for, and it names nobody who cut it`);
+  const stop = stopsOf(asked).find((text) => text === claim.stop && endsAt(chat, tokens, text));
+  return claim.by !== "stop" || stop === undefined
+    ? fails("cut", `the ${claim.by} ended it after ${limit} tokens, and neither a stop string nor its caller did`)
+    : holds("cut", `ended by the stop string ${JSON.stringify(stop)}`);
+}
+
+/** How an answer ended by itself, or with a limit that is too high; undefined for one that was cut. */
+function ended(chat: Chat, tokens: readonly number[], asked: Asked | undefined): Finding | undefined {
+  const { receipt, pkg } = chat;
   if (pkg.manifest.stopIds.includes(tokens.at(-1) ?? -1)) return holds("cut", "ended by a stop token");
   const { limit, prompt } = readLlamaRequest(receipt.request, boundsOf(chat));
   const askedLimit = asked && (asked.max_completion_tokens ?? asked.max_tokens ?? pkg.program.maxT - prompt.length);
   if (limit === askedLimit) return holds("cut", `ended by the limit of ${limit} tokens`);
   if (askedLimit !== undefined && limit > askedLimit)
     return fails("cut", `the limit is ${limit}, ${askedLimit} was asked for`);
-  if (cut) return holds("cut", `cut by its caller after ${limit} tokens`);
-  if (!asked) return unchecked("cut", `ended at its limit of ${limit} tokens; give the request to compare it`);
-  const stop = stopsOf(asked).find((text) => endsAt(chat, tokens, text));
-  return stop === undefined
-    ? fails("cut", `ended after ${limit} tokens, and neither a stop string nor its caller ended it`)
-    : holds("cut", `ended by the stop string ${JSON.stringify(stop)}`);
+  return undefined;
 }
 
 /** Whether the tokens hold the text and hold it only with the last of them. */

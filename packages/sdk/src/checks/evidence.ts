@@ -2,6 +2,7 @@ import { requestRoot } from "@foldmark/machine/commitments";
 import {
   answerDigest,
   answersFor,
+  assetIdToUint,
   channelIdOf,
   isSameAddress,
   type Receipt,
@@ -11,7 +12,7 @@ import {
   statementIdOf,
 } from "@foldmark/protocol";
 import { type ModelPackage, toHex } from "@foldmark/workloads";
-import type { Address } from "viem";
+import type { ChainReader } from "../chainReader.ts";
 import { type Finding, fails, holds, unchecked } from "../finding.ts";
 
 /** The gateway stands by this receipt as it is. */
@@ -26,8 +27,9 @@ export async function checkReceipt(receipt: Receipt): Promise<Finding> {
 
 /** The package at hand is the model that the receipt names, and the statement is about its program and weights. */
 export function checkModel(receipt: Receipt, pkg: ModelPackage): Finding {
-  const { model, preimage } = receipt;
+  const { kind, model, preimage } = receipt;
   const pairs: [string, string, string][] = [
+    ["kind", kind, pkg.manifest.kind],
     ["asset", model.asset, pkg.assetId],
     ["modelId", model.modelId, pkg.modelId],
     ["packageHash", model.packageHash, pkg.packageHash],
@@ -54,17 +56,18 @@ export function checkStatement(receipt: Receipt): Finding {
     : fails("statement", `the provider signed ${answer.statementId}, the receipt's content is ${id}`);
 }
 
-/** What a chain says about keys: the contract's `answerableUntil(payee, key)`, unix seconds. */
-export type KeyReader = { answerableUntil(payee: Address, key: Address): Promise<bigint> };
-
 /** The provider signed claim and charge, with a key that answers for its stake. */
-export async function checkAnswer(receipt: Receipt, chain: KeyReader | undefined): Promise<Finding> {
+export async function checkAnswer(receipt: Receipt, chain: ChainReader | undefined): Promise<Finding> {
   const { answer, answerSignature, channel } = receipt;
   const domain = receiptDomain(receipt);
   if (channelIdOf(domain, channel) !== answer.channelId)
     return fails("answer", `it names channel ${answer.channelId}, the receipt's terms are another channel`);
   if (!isSameAddress(answer.payee, channel.payee))
     return fails("answer", `it answers for ${answer.payee}, the channel pays ${channel.payee}`);
+  if (channel.model !== assetIdToUint(receipt.model.asset))
+    return fails("answer", `it was paid through a channel of another model: the model's owner gets no royalty`);
+  if (answer.charged > answer.maxClaimableAmount)
+    return fails("answer", `it charges ${answer.charged} of a voucher for ${answer.maxClaimableAmount}`);
   const key = await recoverAnswerSigner(domain, { answer, signature: answerSignature });
   if (isSameAddress(key, answer.payee)) return holds("answer", `signed by the provider ${answer.payee}`);
   if (!chain)
