@@ -34,7 +34,7 @@ export async function runCli(args: readonly string[], deps: CliDeps): Promise<nu
     await program.parseAsync([...args], { from: "user" });
     return exit;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : reportUsage(error, { isJson, deps });
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : reportUsage(error, args, { isJson, deps });
     return report(error, { isJson, deps });
   }
 }
@@ -119,11 +119,12 @@ function add(
 
 type Reporting = { isJson: boolean; deps: CliDeps };
 
-function reportUsage(error: CommanderError, { isJson, deps }: Reporting): number {
+function reportUsage(error: CommanderError, args: readonly string[], { isJson, deps }: Reporting): number {
+  const command = COMMANDS.find(({ name }) => name === args.slice(0, name.split(" ").length).join(" "));
   const message = error.message.replace(/^error: /, "");
   return report(
     new FoldmarkError("cli.usage", `${message[0]?.toUpperCase()}${message.slice(1)}.`.replace(/\.\.$/, "."), {
-      hint: "See `--help`.",
+      hint: command ? `See \`foldmark ${command.name} --help\`.` : "See `foldmark --help`.",
     }),
     { isJson, deps },
   );

@@ -47,6 +47,10 @@ describe("foldmark", () => {
     { args: [], says: "A command is needed" },
     { args: ["start", "--prot", "1"], says: "--prot" },
     { args: ["verify"], says: "receipt" },
+    { args: ["models", "import"], says: "See `foldmark models import --help`" },
+    { args: ["init", "--deployment", aDeployment(), "--stake", "lots"], says: '--stake is "lots"' },
+    { args: ["init", "--deployment", aDeployment(), "--price-in", "-1"], says: '--price-in is "-1"' },
+    { args: ["init"], says: "init --deployment FILE" },
     { args: ["stake", "add", "lots"], says: 'amount is "lots"' },
   ])("ends with 2 and one line for $args", async ({ args, says }) => {
     const { exit, out, err } = await foldmark(args);
@@ -178,7 +182,10 @@ describe("foldmark init", () => {
   });
 
   it("ends with 3 where a password is needed and nobody can type it", async () => {
-    expect(await foldmark(["init"])).toMatchObject({ exit: 3, err: expect.stringContaining("--password-file") });
+    expect(await foldmark(["init", "--deployment", aDeployment()])).toMatchObject({
+      exit: 3,
+      err: expect.stringContaining("--password-file"),
+    });
   });
 });
 

@@ -15,7 +15,7 @@ export async function readDeployment(file: string): Promise<Deployment> {
   const text = await readFile(file, "utf8").catch((cause) => {
     throw new FoldmarkError("config.unreadable", `The deployment file ${file} cannot be read.`, {
       details: { file },
-      hint: "Give --deployment FILE, or run `foldmark init` again.",
+      hint: "Run `foldmark init --deployment FILE` with the file that came with the market; it is remembered.",
       cause,
     });
   });

@@ -34,20 +34,22 @@ export const init: Command = {
     const { context, options } = input;
     await saveSettings(input);
     const config = await openConfig(input);
-    const key = await createOrOpenKey(config, context.say);
-    if (options.keysOnly === true) return { data: { address: key.address }, text: `the key is ${key.address}` };
-
+    if (options.keysOnly === true) {
+      const { address } = await createOrOpenKey(config, context.say);
+      return { data: { address }, text: `the key is ${address}` };
+    }
+    // what is missing or mistyped is said before anybody is asked for a password
     const deployment = await readDeployment(config.network.deployment);
+    const wantedStake = options.stake === undefined ? undefined : amountOf(options.stake, { name: "--stake" });
+    for (const [name, price] of pricesOf(input)) if (price !== undefined) amountOf(price, { name });
+    const key = await createOrOpenKey(config, context.say);
     const market = await connectMarket({ ...config.network, deployment });
     const sender = senderOf(market, key.account);
     await checkGas(market, sender);
     const models = await Promise.all(config.models.map(openModel));
     const hardware = (await knownHardware(market, key)) ?? (await measure(models, { config, say: context.say }));
 
-    const stake =
-      options.stake === undefined
-        ? baseUnits(market.terms.penalty * (STAKE_PENALTIES + 2n))
-        : amountOf(options.stake, { name: "--stake" });
+    const stake = wantedStake ?? baseUnits(market.terms.penalty * (STAKE_PENALTIES + 2n));
     const offers = models.map((model) => ({ model, terms: termsOf(model, input, config) }));
     if (options.yes !== true)
       await confirm(
@@ -79,6 +81,13 @@ export const init: Command = {
     };
   },
 };
+
+const pricesOf = ({ options }: CommandInput) =>
+  [
+    ["--price-in", options.priceIn],
+    ["--price-out", options.priceOut],
+    ["--price-unit", options.priceUnit],
+  ] as const;
 
 async function createOrOpenKey({ signer }: NodeConfig, say: (line: string) => void): Promise<NodeKey> {
   if (existsSync(signer.keystore))

@@ -17,6 +17,7 @@ export async function saveSettings({ context, flags }: CommandInput): Promise<vo
   );
   await readConfig(home, { variables, flags: Object.fromEntries(given) }); // what is wrong is not written
   mkdirSync(home.folder, { recursive: true, mode: 0o700 });
+  if (given.length === 0) return;
   const document = parseDocument(existsSync(home.config) ? readFileSync(home.config, "utf8") : "");
   for (const [setting, value] of given) {
     if (setting === "network.deployment") {

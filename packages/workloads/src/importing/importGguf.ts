@@ -17,6 +17,7 @@ import type { Json } from "../packages/canonicalJson.ts";
 import { PackageWriter, type WrittenPackage } from "../packages/write.ts";
 import { tokenizerFromGguf } from "../tokenizers/fromGguf.ts";
 import { openTokenizer } from "../tokenizers/tokenizer.ts";
+import { spdxOf } from "./licence.ts";
 import { knownReport, type Report } from "./report.ts";
 import { stopTokens } from "./stopTokens.ts";
 
@@ -54,7 +55,7 @@ export async function importGguf(path: string, options: ImportOptions): Promise<
   const source = ggufLlama(file);
   const tokenizer = tokenizerFromGguf(file.metadata);
   const name = options.name ?? textOf(file, "general.name") ?? "model";
-  const licence = options.licence ?? textOf(file, "general.license");
+  const licence = spdxOf(options.licence ?? textOf(file, "general.license") ?? "");
   const template = options.template ?? textOf(file, "tokenizer.chat_template");
   if (template === undefined) throw missing(file, "template", "chat template", "--template FILE");
   if (licence === undefined) throw missing(file, "licence", "licence", "--licence SPDX");
