@@ -1,5 +1,5 @@
 // Processes that die, hang and lie in a market of real processes: what callers see, and that the money adds up.
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { parseAmount } from "@foldmark/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -33,6 +33,8 @@ let ada: Provider;
 let blaise: Provider;
 let gatewayHome: Home;
 let gateway: Running;
+/** What the gateway's sums said before it lost them. */
+const forgotten = { borne: 0n, spent: 0n };
 beforeAll(async () => {
   process.env.FOLDMARK_NETWORK_POLL_MS = "100"; // for every node below
   market = await openTinyMarket();
@@ -240,13 +242,34 @@ describe("kill -9", () => {
   });
 });
 
+describe("a gateway that has lost its database", () => {
+  it("goes on above its own last voucher, which the node shows it", async () => {
+    forgotten.borne = await borne();
+    forgotten.spent = (await keyState()).spent;
+    await gateway.kill();
+    rmSync(dataOf(gatewayHome), { recursive: true });
+    delete stage.gateway;
+    await startGateway();
+    for (let i = 0; i < 4; i++) {
+      const { receipt } = await ask(stage, `${QUESTION} ${i}`, { maxTokens: 5 });
+      const skipped = receipt.routing.skipped.map(({ provider }) => provider);
+      expect(skipped.filter((provider) => [ada.address, blaise.address].includes(provider))).toEqual([]);
+      const ceilings = stage.answers
+        .slice(0, -1)
+        .filter((earlier) => earlier.receipt.answer.channelId === receipt.answer.channelId)
+        .map((earlier) => earlier.receipt.answer.maxClaimableAmount);
+      for (const ceiling of ceilings) expect(receipt.answer.maxClaimableAmount).toBeGreaterThan(ceiling);
+    }
+  });
+});
+
 describe("in the end", () => {
   it("what was redeemed is what was answered and what was borne, to the unit", async () => {
     await ask(stage, QUESTION, { maxTokens: 30 });
     const { figures } = await settlementStep(stage, nobody);
     expect(figures.conserved).toBe(true);
-    expect(BigInt(String(figures.received))).toBe(BigInt(String(figures.paid)) + (await borne()));
-    expect((await keyState()).spent).toBe(BigInt(String(figures.paid)));
+    expect(BigInt(String(figures.received))).toBe(BigInt(String(figures.paid)) + (await borne()) + forgotten.borne);
+    expect((await keyState()).spent + forgotten.spent).toBe(BigInt(String(figures.paid)));
     // and again: nothing is paid twice
     expect((await settlementStep(stage, nobody)).figures).toMatchObject({ received: figures.received });
   });
