@@ -55,6 +55,7 @@ export function aBuyer(chain: Awaited<ReturnType<typeof openChain>>, { payee, as
 
   return {
     domain,
+    channelId,
     async deposit(amount: bigint) {
       const approval = [contracts.channels, amount] as const;
       await chain.payer.writeContract({

@@ -10,8 +10,9 @@ import { registerModel } from "../src/chain/registerModel.ts";
 import { senderOf } from "../src/chain/transact.ts";
 import { nodeKey } from "../src/keystore/keystore.ts";
 import { aChannelId } from "./builders.ts";
+import { aBuyer } from "./buyer.ts";
 import { openChain } from "./chain.ts";
-import { simulationPackage } from "./tinyPackage.ts";
+import { simulationPackage, tinyChatPackage } from "./tinyPackage.ts";
 
 const KEY = nodeKey(`0x${"0a".repeat(32)}`);
 const log = createLogger({ name: "node", level: "silent" });
@@ -70,6 +71,29 @@ describe("MarketWatch", () => {
     expect(await reader.block(head.number)).toEqual({ hash: head.hash, timestamp: head.timestamp });
     expect(await reader.block(head.number + 1_000_000n)).toBeUndefined();
     expect(await reader.alias("nobody", head.number)).toBeUndefined();
+  });
+
+  it("sees an exit in a block that replaces one it had looked at", async () => {
+    const deep = await connectMarket({ rpc: [chain.url], deployment: chain.deployment, confirmations: 3 });
+    const exits: string[] = [];
+    const view = await MarketWatch.open(
+      deep,
+      { payee: KEY.address, operator: KEY.address, assets: [asset], pollMs: 60_000, maxBlindMs: 60_000 },
+      { log, clock: () => now, onExit: (id) => exits.push(id) },
+    );
+    const { configuration } = await tinyChatPackage();
+    const buyer = aBuyer(chain, { payee: KEY.address, asset, configuration });
+    await buyer.deposit(1_000n);
+    await view.refresh();
+    const before = await chain.networkHelpers.takeSnapshot();
+    await chain.networkHelpers.mine(2);
+    await view.refresh();
+    await before.restore();
+    await buyer.startExit(1_000n);
+    await chain.networkHelpers.mine(1);
+    await view.refresh();
+    expect(exits).toEqual([buyer.channelId]);
+    view.close();
   });
 
   it("says the later of block time and own clock", async () => {
