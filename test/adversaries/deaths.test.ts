@@ -16,7 +16,7 @@ import { CHAT_ALIAS } from "../../scripts/demo/steps/model.ts";
 import { DOLLAR, joinMarket, readyLine, serve } from "../../scripts/demo/steps/providers.ts";
 import { settlementStep } from "../../scripts/demo/steps/settlement.ts";
 import { foldmark } from "../support/programs.ts";
-import { openTinyMarket, type TinyMarket } from "../support/tinyMarket.ts";
+import { openTinyMarket, quiet, type TinyMarket } from "../support/tinyMarket.ts";
 
 const OFFER = { in: "0.10", out: "0.40", unit: "20" };
 const CHEAPER = { in: "0.05", out: "0.20", unit: "10" };
@@ -25,7 +25,6 @@ const QUESTION = "the house of the fox";
 /** Longer than a process takes to be killed. */
 const LONG = 3_000;
 const PIECES = 5;
-const nobody = { say() {}, bar() {}, note() {}, stream() {} };
 
 let market: TinyMarket;
 let stage: Stage;
@@ -266,11 +265,11 @@ describe("a gateway that has lost its database", () => {
 describe("in the end", () => {
   it("what was redeemed is what was answered and what was borne, to the unit", async () => {
     await ask(stage, QUESTION, { maxTokens: 30 });
-    const { figures } = await settlementStep(stage, nobody);
+    const { figures } = await settlementStep(stage, quiet);
     expect(figures.conserved).toBe(true);
     expect(BigInt(String(figures.received))).toBe(BigInt(String(figures.paid)) + (await borne()) + forgotten.borne);
     expect((await keyState()).spent + forgotten.spent).toBe(BigInt(String(figures.paid)));
     // and again: nothing is paid twice
-    expect((await settlementStep(stage, nobody)).figures).toMatchObject({ received: figures.received });
+    expect((await settlementStep(stage, quiet)).figures).toMatchObject({ received: figures.received });
   });
 });

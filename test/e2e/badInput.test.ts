@@ -23,15 +23,19 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { encodeHeader, encodeProgram, type Program } from "@foldmark/machine";
 import { listRoot, modelId, programRoot } from "@foldmark/machine/commitments";
+import { testUSDAbi } from "@foldmark/protocol/abi";
 import { decodeManifest, encodeManifest, families, fromHex, openPackage, toHex } from "@foldmark/workloads";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { z } from "zod";
 import { writeGguf } from "../../packages/workloads/test/ggufWriter.ts";
 import { makeHome } from "../../scripts/demo/homes.ts";
 import type { Home } from "../../scripts/demo/stage.ts";
+import { gatewayStep } from "../../scripts/demo/steps/gateway.ts";
+import { CHAT_ALIAS } from "../../scripts/demo/steps/model.ts";
 import { DOLLAR, joinMarket } from "../../scripts/demo/steps/providers.ts";
 import { defaultGguf } from "../support/defaultModel.ts";
 import { type Ended, foldmark, foldmarkGateway, killPrograms } from "../support/programs.ts";
-import { openTinyMarket, type TinyMarket } from "../support/tinyMarket.ts";
+import { openTinyMarket, quiet, type TinyMarket } from "../support/tinyMarket.ts";
 
 const folder = mkdtempSync(path.join(tmpdir(), "foldmark-bad-"));
 const at = (name: string) => path.join(folder, name);
@@ -189,6 +193,42 @@ describe("a market's programs", () => {
     expectOneLine(ended, { exit: 9, says: /in use by process \d+/ });
     const { code } = await foldmark(serving.folder, ["status"]);
     expect(code).toBe(0); // the first one serves on
+  });
+
+  it("a gateway refuses what no provider should see, and nothing is charged", async () => {
+    await gatewayStep(market.stage, quiet);
+    const { url = "", apiKey = "" } = market.stage.gateway ?? {};
+    const chat = (over: object = {}) =>
+      JSON.stringify({ model: CHAT_ALIAS, messages: [{ role: "user", content: "the house" }], max_tokens: 5, ...over });
+    const ask = async (body: string, headers: Record<string, string> = {}) => {
+      const response = await fetch(`${url}/v1/chat/completions`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", ...headers },
+        body,
+      });
+      const { error } = z.object({ error: z.record(z.string(), z.unknown()) }).parse(await response.json());
+      expect(Object.keys(error).sort().slice(0, 2)).toEqual(["code", "message"]);
+      return [response.status, error.code, error.param];
+    };
+    expect(await ask("{")).toEqual([400, "request.invalid_json", null]);
+    expect(await ask(chat({ model: "gpt-none" }))).toEqual([404, "model_not_found", "model"]);
+    expect(await ask(chat({ temperature: "hot" }))).toEqual([400, "request.invalid", "temperature"]);
+    expect(await ask(chat({ n: 2 }))).toEqual([400, "unsupported_parameter", "n"]);
+    expect(await ask(chat({ max_tokens: 10_000 }))).toEqual([400, "context_length_exceeded", "max_tokens"]);
+    expect(await ask(chat({ user: "x".repeat(1_100_000) }))).toEqual([413, "request.too_large", null]);
+    expect(await ask(chat(), { "content-type": "text/plain" })).toEqual([415, "request.content_type", null]);
+    expect(await ask(chat(), { authorization: "Bearer sk-none" })).toEqual([401, "invalid_api_key", null]);
+    expect(await ask(chat(), { "x-foldmark-max-price": "in=0, out=0" })).toEqual([402, "price.above_cap", null]);
+
+    const status = await foldmark(serving.folder, ["status", "--json"]);
+    expect(JSON.parse(status.out).data).toMatchObject({ money: { signed: "0" }, running: 0, openAnswers: 0 });
+    const balance = await market.stage.chain?.client.readContract({
+      address: market.stage.chain.deployment.contracts.token,
+      abi: testUSDAbi,
+      functionName: "balanceOf",
+      args: [market.stage.gateway?.address ?? "0x"],
+    });
+    expect(balance).toBe(500n * DOLLAR); // not even a channel was opened
   });
 
   describe.each([

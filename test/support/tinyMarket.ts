@@ -19,10 +19,14 @@ import { stopAll } from "../../scripts/demo/processes.ts";
 import type { Provider, Stage } from "../../scripts/demo/stage.ts";
 import { CHAT_ALIAS } from "../../scripts/demo/steps/model.ts";
 import { DOLLAR, joinMarket, type Offer, serve } from "../../scripts/demo/steps/providers.ts";
+import type { Progress } from "../../scripts/demo/terminal.ts";
 
 const OWNER = 8;
 /** Long enough that an answer of thousands of tokens can be broken off in its middle. */
 const CONTEXT = 4_096;
+
+/** For steps of the demo that nobody watches. */
+export const quiet: Progress = { say() {}, bar() {}, note() {}, stream() {} };
 
 export type TinyMarket = Awaited<ReturnType<typeof openTinyMarket>>;
 
