@@ -2,6 +2,7 @@ import {
   baseUnits,
   cutResponseCodec,
   decodePaymentRequiredHeader,
+  FoldmarkError,
   nodeInfoCodec,
   PAYMENT_REQUIRED_HEADER,
   paymentEventCodec,
@@ -256,6 +257,30 @@ describe("POST /v1/answers", () => {
     const response = await fetch(`${node.url}/v1/answers`, { method: "POST", ...order } as RequestInit);
     const { error } = z.decode(refusalCodec, (await response.json()) as never);
     expect({ status: response.status, code: error.code }).toEqual({ status, code });
+  });
+});
+
+describe("a refusal", () => {
+  it("of a body that is nothing but mistakes is short", async () => {
+    const { headers, body } = await anOrder();
+    const wrong = JSON.stringify({ ...JSON.parse(body), hint: Array(20_000).fill(-1) });
+    const response = await fetch(`${node.url}/v1/answers`, { method: "POST", headers, body: wrong });
+    expect(response.status).toBe(400);
+    expect((await response.text()).length).toBeLessThan(2_000);
+  });
+
+  it("does not tell strangers where the ledger lies", async () => {
+    node.ledger.accept = () => {
+      throw new FoldmarkError("store.disk_full", `The disk of the ledger in ${node.folder} is full.`, {
+        details: { folder: node.folder },
+      });
+    };
+    const { response } = await ask();
+    const text = await response.text();
+    expect({ status: response.status, code: JSON.parse(text).error.code }).toEqual({
+      ...{ status: 503, code: "store.disk_full" },
+    });
+    expect(text).not.toContain(node.folder);
   });
 });
 
