@@ -35,6 +35,7 @@ import { Settlement } from "./serving/settlement.ts";
 import { openTally } from "./serving/tally.ts";
 import { releaseReservations } from "./store/apiKeys.ts";
 import { deleteOldKeys, releaseRunningKeys } from "./store/idempotency.ts";
+import { lockInstance } from "./store/instanceLock.ts";
 import { openStore } from "./store/open.ts";
 import { openSealing } from "./store/sealing.ts";
 
@@ -79,6 +80,10 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const where = config.databaseUrl ? { url: config.databaseUrl } : { folder: path.join(config.data, "db") };
   const db = await openStore(where);
   undo.defer(() => db.destroy());
+  if (config.databaseUrl) {
+    const onLost = (error: Error) => log.error({ err: error }, "the lock on this gateway's salt was lost");
+    undo.use(await lockInstance(config.databaseUrl, { salt: config.salt, onLost }));
+  }
 
   const market = openMarket({ view, indexer, client: chain.client, terms, confirmations: chain.confirmations, now });
   const metrics = openMetrics();
@@ -100,7 +105,10 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
     { db, signer, deposits, mutex, now },
   );
   const background = new Set<Promise<void>>();
-  undo.defer(() => Promise.all(background).then(() => {}));
+  undo.defer(async () => {
+    // work in the background may begin other work
+    while (background.size > 0) await Promise.all(background);
+  });
   const inBackground = (work: () => Promise<unknown>): void => {
     const done: Promise<void> = work()
       .then(

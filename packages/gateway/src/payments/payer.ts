@@ -48,8 +48,17 @@ export type PayerOptions = {
 
 export type PayerDeps = { db: Database; signer: Signer; deposits: Deposits; mutex: Mutex; now: () => number };
 
-/** What is bought, and from whom. `evidence` is kept, encrypted, until the voucher is closed. */
-export type Purchase = { payee: Address; asset: AssetId; maximum: BaseUnits; evidence: Uint8Array };
+/**
+ * What is bought, and from whom. `evidence` is kept, encrypted, until the voucher is closed; `waitMs` is how long other
+ * requests on the channel may be waited for.
+ */
+export type Purchase = {
+  payee: Address;
+  asset: AssetId;
+  maximum: BaseUnits;
+  evidence: Uint8Array;
+  waitMs: number;
+};
 
 /** A voucher that is stored and may be sent. `release` lets the next voucher on this channel be signed. */
 export type Signed = { payment: Payment; depositedAt: number | undefined; release: () => void };
@@ -63,12 +72,20 @@ export type Accepting = Pick<
 /** Refusals after which a channel is not used again: what was signed or charged is not what was bought. */
 const BREAKING = new Set(["wrong_statement", "charge_above_ceiling", "overcharged"]);
 
+/**
+ * Vouchers of a channel whose end its provider owes us before no other is signed on it. A provider that takes
+ * vouchers and never answers can redeem this many maxima (and those of requests at once), not one more with each request.
+ */
+const MAX_LOST = 4;
+
 /** Pays providers: one channel for each of them and each asset, one voucher at a time on a channel. */
 export class Payer {
   readonly #options: PayerOptions;
   readonly #deps: PayerDeps;
   /** Records of the channels in use, as they are stored. Nobody else writes them: channels of another gateway have another salt. */
   readonly #records = new Map<ChannelId, ChannelRecord>();
+  /** Ceilings of vouchers whose end the provider was asked for and does not tell. */
+  readonly #lost = new Map<ChannelId, Set<bigint>>();
 
   constructor(options: PayerOptions, deps: PayerDeps) {
     this.#options = options;
@@ -87,13 +104,19 @@ export class Payer {
 
   /**
    * Signs and stores a voucher, making the deposit cover it first. The channel is locked until `release`.
-   * @throws `channel.exhausted` on a channel that was stopped, and what `Deposits.cover` throws
+   * @throws `channel.exhausted` on a channel that was stopped or has too many vouchers without a known end, `node.busy`
+   * where its turn does not come, and what `Deposits.cover` throws
    */
-  async sign({ payee, asset, maximum, evidence }: Purchase): Promise<Signed> {
-    const { db, deposits, mutex, now } = this.#deps;
+  async sign({ payee, asset, maximum, evidence, waitMs }: Purchase): Promise<Signed> {
+    const { db, deposits, now } = this.#deps;
     const { channel, id } = this.channelOf({ payee, asset });
-    const release = await mutex.take(id);
+    const release = await this.#turn(id, waitMs);
     try {
+      const lost = this.#lost.get(id)?.size ?? 0;
+      if (lost >= MAX_LOST)
+        throw new FoldmarkError("channel.exhausted", `${payee} has not said how ${lost} earlier requests ended.`, {
+          details: { channelId: id, lost },
+        });
       const record = await this.#open({ payee, asset });
       if (record.stopped)
         throw new FoldmarkError("channel.exhausted", `The channel with ${payee} is stopped: ${record.stopped}.`, {
@@ -112,7 +135,7 @@ export class Payer {
   }
 
   /** Makes sure that a channel could pay for a request of this maximum, for the case that one comes. */
-  async prepare({ payee, asset, maximum }: Omit<Purchase, "evidence">): Promise<void> {
+  async prepare({ payee, asset, maximum }: Pick<Purchase, "payee" | "asset" | "maximum">): Promise<void> {
     const { deposits, mutex } = this.#deps;
     const { channel, id } = this.channelOf({ payee, asset });
     const release = await mutex.take(id);
@@ -173,6 +196,12 @@ export class Payer {
     }
   }
 
+  /** The provider does not tell how this voucher ended, or signed what is no answer: its maximum stays at risk. */
+  lose({ payload: { voucher } }: Payment): void {
+    const ceilings = this.#lost.get(voucher.channelId) ?? new Set();
+    this.#lost.set(voucher.channelId, ceilings.add(voucher.maxClaimableAmount));
+  }
+
   /** Nothing was signed under this voucher, and nothing will be. */
   async close(payment: Payment): Promise<void> {
     const { channelId, maxClaimableAmount: ceiling } = payment.payload.voucher;
@@ -180,6 +209,7 @@ export class Payer {
     try {
       const record = await this.#record(channelId);
       const ledger = closeWithoutAnswer(record.ledger, ceiling);
+      this.#found(payment);
       if (ledger.inFlight.length === record.ledger.inFlight.length) return;
       await this.#write(record, ledger, () =>
         closeVoucher(this.#deps.db, channelId, { ceiling, state: "none", ledger }),
@@ -203,7 +233,9 @@ export class Payer {
         await this.#write(record, ledger, () =>
           closeVoucher(this.#deps.db, channelId, { ceiling, state: "answered", ledger }),
         );
-      } else if (BREAKING.has(verdict.reason)) await this.stop(payment, verdict.reason);
+        this.#found(payment);
+      } else if (BREAKING.has(verdict.reason)) await this.#stop(channelId, verdict.reason);
+      else if (verdict.reason !== "not_in_flight") this.lose(payment);
       return verdict;
     } finally {
       release();
@@ -213,8 +245,36 @@ export class Payer {
   /** From now on no voucher is signed on this channel. */
   async stop(payment: Payment, reason: string): Promise<void> {
     const { channelId } = payment.payload.voucher;
+    // a voucher that is being signed would write the record back as it was
+    const release = await this.#deps.mutex.take(channelId);
+    try {
+      await this.#stop(channelId, reason);
+    } finally {
+      release();
+    }
+  }
+
+  async #stop(channelId: ChannelId, reason: string): Promise<void> {
     await stopChannel(this.#deps.db, channelId, reason);
     this.#records.delete(channelId);
+  }
+
+  #found({ payload: { voucher } }: Payment): void {
+    const ceilings = this.#lost.get(voucher.channelId);
+    ceilings?.delete(voucher.maxClaimableAmount);
+    if (ceilings?.size === 0) this.#lost.delete(voucher.channelId);
+  }
+
+  async #turn(id: ChannelId, waitMs: number): Promise<() => void> {
+    const signal = AbortSignal.timeout(waitMs);
+    try {
+      return await this.#deps.mutex.take(id, { signal });
+    } catch (cause) {
+      throw new FoldmarkError("node.busy", "Earlier requests on the provider's channel have not been accepted yet.", {
+        details: { channelId: id },
+        cause,
+      });
+    }
   }
 
   /** The record of a channel, made where there is none. Only under the channel's lock. */

@@ -10,13 +10,14 @@ import {
 } from "@foldmark/protocol";
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 import type { z } from "zod";
+import { refusalCode } from "./refusalCode.ts";
 
 /** What a provider says while it answers. */
 export type AnswerEvent =
   | { type: "hint"; agreed: number }
   | { type: "tokens"; tokens: number[] }
   | { type: "payment"; payment: PaymentEvent }
-  | { type: "error"; code: string; message: string };
+  | { type: "error"; code: string };
 
 /**
  * Reads a provider's server-sent events. Comments are passed over. The stream of a stranger: its size is bounded in all
@@ -55,8 +56,7 @@ function parseEvent({ event, data }: EventSourceMessage): AnswerEvent {
     case ANSWER_EVENTS.payment:
       return { type: "payment", payment: parse(paymentEventCodec, data) };
     case ANSWER_EVENTS.error: {
-      const { code, message } = parse(errorEventSchema, data).error;
-      return { type: "error", code, message };
+      return { type: "error", code: refusalCode(parse(errorEventSchema, data).error.code) };
     }
     default:
       throw malformed("The stream holds an event of an unknown name.");
@@ -67,8 +67,9 @@ function parse<Schema extends z.ZodType>(schema: Schema, data: string): z.output
   let value: unknown;
   try {
     value = JSON.parse(data);
-  } catch (cause) {
-    throw new FoldmarkError("provider.malformed", "An event's data is not JSON.", { cause });
+  } catch {
+    // without its cause, which quotes what the provider sent: that is an answer's text, and errors are logged
+    throw malformed("An event's data is not JSON.");
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -19,6 +19,7 @@ import { z } from "zod";
 import { type AnswerEvent, readAnswerEvents } from "./answerEvents.ts";
 import type { Connection } from "./connections.ts";
 import { before, type Deadlines } from "./deadline.ts";
+import { refusalCode } from "./refusalCode.ts";
 
 export type Asked =
   | { status: "accepted"; events: AsyncGenerator<AnswerEvent>; hangUp: () => void }
@@ -191,8 +192,9 @@ async function refusalError(
   { statusCode, deadline, now }: { statusCode: number; deadline: number; now: () => number },
 ): Promise<FoldmarkError> {
   const { error } = await readJson(body, refusalCodec, { maxBytes: MAX_REFUSAL_BYTES, deadline, now });
-  return new FoldmarkError("provider.answer_refused", `The provider refused: ${error.code}.`, {
-    details: { status: statusCode, refused: error.code },
+  const refused = refusalCode(error.code);
+  return new FoldmarkError("provider.answer_refused", `The provider refused: ${refused}.`, {
+    details: { status: statusCode, refused },
   });
 }
 

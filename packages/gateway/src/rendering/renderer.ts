@@ -36,14 +36,17 @@ export function openRenderer({ deadlineMs = 5_000, openingMs = 30_000 }: Rendere
       resourceLimits: { maxOldGenerationSizeMb: 1_024 },
     });
     worker.unref();
+    // what a thread says after it has been ended belongs to a conversation that nobody waits for
     worker.on("message", (reply: RenderReply) => {
+      if (thread !== worker) return;
       const current = waiting;
       waiting = undefined;
       if ("tokens" in reply) current?.resolve(reply.tokens);
       else current?.reject(refused(reply.message));
     });
     worker.on("error", (error) => {
-      if (thread === worker) thread = undefined;
+      if (thread !== worker) return;
+      thread = undefined;
       waiting?.reject(error);
       waiting = undefined;
     });

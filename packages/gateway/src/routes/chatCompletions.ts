@@ -128,8 +128,11 @@ async function streamChat(
       if (piece === "") return;
       // who never reads would hold a provider for ever
       const stalled = setTimeout(() => response.destroy(), READER_STALL_MS);
-      await (await opened()).send(deltaChunk(head, { delta: { content: piece }, includesUsage }));
-      clearTimeout(stalled);
+      try {
+        await (await opened()).send(deltaChunk(head, { delta: { content: piece }, includesUsage }));
+      } finally {
+        clearTimeout(stalled);
+      }
     },
     signal: callerGone(response),
   };

@@ -21,7 +21,12 @@ const message = z
   .discriminatedUnion("role", [spoken("system"), spoken("developer"), spoken("user"), assistant])
   .meta({ id: "ChatMessage" });
 
-const stopString = z.string().min(1).max(256);
+/** No half of a surrogate pair: it would cut a character of the answer in two. */
+const stopString = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((text) => text.isWellFormed(), "it must not hold half of a character");
 
 /**
  * Parameters of OpenAI's API that this service knows by name and takes at the value that changes nothing. A schema that

@@ -49,9 +49,12 @@ function requestError(issue: Issue): FoldmarkError {
   });
 }
 
-/** As OpenAI writes it: `messages[0].content`. */
+const LONGEST_NAME = 200;
+
+/** As OpenAI writes it: `messages[0].content`. A client's own names may be long: what is said of them is not. */
 function nameOf(path: readonly PropertyKey[]): string {
-  return path
+  const name = path
     .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`))
     .join("");
+  return name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}...` : name;
 }

@@ -58,6 +58,7 @@ async function payFor(job: ChatJob, attempt: ChatAttempt, deps: ServingDeps): Pr
     }
     await cutChat(job, attempt, Math.max(attempt.agreed, 1), deps);
   } catch (error) {
+    attempt.bought.abandon(attempt.received);
     if (!(error instanceof FoldmarkError)) throw error;
     deps.log.info({ provider: attempt.provider, err: error }, "disputed answer was not signed");
   }

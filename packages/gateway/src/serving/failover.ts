@@ -29,13 +29,17 @@ export async function withFailover<Result>(
   let { route } = options;
   const skipped: Skipped[] = [];
   const asked = new Set<string>();
+  const passedOver = new Set<string>();
   const skip = (provider: Address, reason: SkipReason, tokens: number): void => {
     skipped.push({ provider, reason, tokens });
   };
 
   for (;;) {
-    const next = nextOf(route, asked, { health, skip });
+    const next = nextOf(route, { asked, passedOver, health, skip });
     if (!next) throw allFailed(skipped);
+    // asked after all: what is listed is how that ended
+    const claimed = skipped.findIndex(({ provider, reason }) => provider === next.provider && reason === "backing_off");
+    if (claimed >= 0) skipped.splice(claimed, 1);
     asked.add(keyOf(next));
     const before = delivered();
     try {
@@ -61,24 +65,26 @@ export async function withFailover<Result>(
 const keyOf = ({ provider, prices }: { provider: Address; prices: Prices }): string =>
   `${provider} ${prices.in} ${prices.out} ${prices.unit}`;
 
-function nextOf(
-  { order }: Route,
-  asked: Set<string>,
-  {
-    health,
-    skip,
-  }: { health: ServingDeps["health"]; skip: (provider: Address, reason: SkipReason, tokens: number) => void },
-) {
+type Standing = {
+  asked: Set<string>;
+  /** Not asked because they failed a moment ago. */
+  passedOver: Set<string>;
+  health: ServingDeps["health"];
+  skip: (provider: Address, reason: SkipReason, tokens: number) => void;
+};
+
+/** The first healthy provider that has not been asked; without one, the first that is only backing off. */
+function nextOf({ order }: Route, { asked, passedOver, health, skip }: Standing) {
   const left = order.filter((candidate) => !asked.has(keyOf(candidate)));
-  const healthy = left.find(({ provider }) => health.skipReason(provider) === undefined);
+  const fresh = left.filter((candidate) => !passedOver.has(keyOf(candidate)));
+  const healthy = fresh.find(({ provider }) => health.skipReason(provider) === undefined);
   // those in front of it are passed over by our own claim, which the receipt states
-  const until = healthy ? left.indexOf(healthy) : left.length;
-  for (const candidate of left.slice(0, until)) {
+  for (const candidate of healthy ? fresh.slice(0, fresh.indexOf(healthy)) : left) {
     const reason = health.skipReason(candidate.provider);
-    if (!reason) continue;
-    if (!healthy && reason === "backing_off") return candidate;
-    asked.add(keyOf(candidate));
-    skip(candidate.provider, reason, 0);
+    if (!healthy && reason !== "mismatch") return candidate;
+    if (reason === "mismatch") asked.add(keyOf(candidate));
+    else passedOver.add(keyOf(candidate));
+    skip(candidate.provider, reason ?? "backing_off", 0);
   }
   return healthy;
 }

@@ -20,6 +20,8 @@ export function skipReasonOf(error: unknown): SkipReason {
       return "unreachable";
     case "provider.stalled":
       return "stalled";
+    case "node.busy":
+      return "busy";
     case "provider.malformed":
       return "failed";
     case "provider.mismatch":

@@ -1,10 +1,11 @@
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { type AssetId, type BaseUnits, FoldmarkError, type Payment, type Prices } from "@foldmark/protocol";
 import type { Address } from "viem";
 import type { AnswerEvent } from "../providers/answerEvents.ts";
 import type { Connection } from "../providers/connections.ts";
 import { allowedMs, before } from "../providers/deadline.ts";
 import { type Asked, askProvider } from "../providers/providerClient.ts";
+import { refusalCode } from "../providers/refusalCode.ts";
 import type { ServingDeps } from "./dependencies.ts";
 import { type Evidence, sealEvidence } from "./evidence.ts";
 
@@ -37,6 +38,19 @@ export type Bought = {
 
 type Accepting = Extract<Asked, { status: "accepted" }>;
 
+/** For how long a stream may stay open behind its last event. */
+const ENDING_MS = 1_000;
+
+/** Lets a stream end after its last event, so that its connection is used again; one that goes on is closed. */
+function leaveToEnd({ events, hangUp }: Accepting): void {
+  const timer = setTimeout(hangUp, ENDING_MS);
+  const end = () => {
+    clearTimeout(timer);
+    hangUp();
+  };
+  events.next().then(end, end);
+}
+
 /** For how long a provider may not have seen our deposit yet, and how often it is asked again. */
 const DEPOSIT_SEEN_MS = 30_000;
 const DEPOSIT_PAUSE_MS = 500;
@@ -50,7 +64,11 @@ export async function buyAnswer(order: Order, deps: ServingDeps): Promise<Bought
   const endpoint = deps.market.endpointOf(order.provider);
   if (endpoint === undefined)
     throw new FoldmarkError("provider.endpoint_refused", "The provider has no endpoint on the chain.");
-  const connection = await deps.connections.open(endpoint);
+  // a name server may take its time, too
+  const connection = await before(deps.connections.open(endpoint), {
+    deadline: deps.now() + deps.deadlines.headersMs,
+    now: deps.now,
+  });
   for (let isSecond = false; ; isSecond = true) {
     const bought = await tryOnce(order, connection, deps, { mayAdopt: !isSecond });
     if (bought) return bought;
@@ -71,16 +89,16 @@ async function tryOnce(
     payment,
     depositedAt = Number.NEGATIVE_INFINITY,
     release,
-  } = await payer.sign({ payee, asset, maximum, evidence });
+  } = await payer.sign({ payee, asset, maximum, evidence, waitMs: deps.deadlines.headersMs });
   try {
     const body = { model: asset, request, prices, ...(hint.length > 0 && { hint: [...hint] }) };
     for (;;) {
       const asked = await askProvider(connection, { request: body, payment, limit }, deps);
       if (asked.status === "accepted") return bought({ order, connection, payment, evidence, asked }, deps);
-      const { code } = asked.refusal.error;
+      const code = refusalCode(asked.refusal.error.code);
       // a deposit of a moment ago: the provider's view of the chain is a few blocks behind ours
       if (code === "channel.exhausted" && deps.now() - depositedAt < DEPOSIT_SEEN_MS) {
-        await setTimeout(DEPOSIT_PAUSE_MS);
+        await pause(DEPOSIT_PAUSE_MS);
         continue;
       }
       release();
@@ -132,7 +150,9 @@ function bought(
         pending ??= asked.events.next();
         const { value, done } = await before(pending, { deadline, now, signal });
         pending = undefined;
-        return done ? undefined : value;
+        if (done) return undefined;
+        if (value.type === "payment" || value.type === "error") leaveToEnd(asked);
+        return value;
       } catch (error) {
         if (error instanceof FoldmarkError) throw error;
         throw new FoldmarkError("provider.unreachable", "The connection to the provider broke.", { cause: error });

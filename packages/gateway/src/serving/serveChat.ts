@@ -60,6 +60,9 @@ export async function serveChat(
     prepareNext(job, { route, provider }, deps);
     try {
       return await runChat(job, { attempt, transcript, sink }, deps);
+    } catch (error) {
+      attempt.bought.abandon(attempt.received);
+      throw error;
     } finally {
       authors.push({ provider, upTo: transcript.tokens.length });
     }
@@ -137,6 +140,7 @@ async function leave(
     return cut ? answered(job, cut, { end: transcript.end, cut: { by: "client" } }) : { status: "nothing" };
   } catch (error) {
     // nobody is waiting for another provider's answer
+    attempt.bought.abandon(attempt.received);
     deps.log.info({ provider: attempt.provider, err: error }, "cut for a caller that has gone failed");
     return { status: "nothing" };
   }

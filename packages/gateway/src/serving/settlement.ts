@@ -17,6 +17,7 @@ export type SettlementDeps = Omit<ServingDeps, "settleLater"> & { db: Database; 
 
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 60_000;
+const UNANSWERED = new Set(["provider.unreachable", "provider.stalled", "provider.endpoint_refused"]);
 
 /**
  * Vouchers that were sent and whose end is not known: their providers are asked until they say. An Answer for tokens that
@@ -59,16 +60,25 @@ export class Settlement {
 
   /** Asks for everything that is due. */
   async run(): Promise<void> {
-    const { now, log } = this.#deps;
-    for (const [key, pending] of this.#pending) {
-      if (pending.dueAt > now()) continue;
+    const at = this.#deps.now();
+    const due = [...this.#pending].filter(([, { dueAt }]) => dueAt <= at);
+    // one that does not answer keeps nobody waiting but itself
+    const byPayee = Map.groupBy(due, ([, { payment }]) => payment.payload.channel.payee);
+    await Promise.all([...byPayee.values()].map((vouchers) => this.#ask(vouchers)));
+  }
+
+  /** Asks one provider, voucher by voucher; where one gets no answer the others are put off too. */
+  async #ask(vouchers: [string, Pending][]): Promise<void> {
+    let isLost = false;
+    for (const [key, pending] of vouchers) {
       try {
-        if (await this.#settle(pending)) this.#pending.delete(key);
+        if (!isLost && (await this.#settle(pending))) this.#pending.delete(key);
         else this.#putOff(pending);
       } catch (error) {
+        isLost = UNANSWERED.has(codeOf(error));
         this.#putOff(pending);
         const { channelId, maxClaimableAmount } = pending.payment.payload.voucher;
-        log.info({ channelId, ceiling: maxClaimableAmount, code: codeOf(error) }, "voucher not settled yet");
+        this.#deps.log.info({ channelId, ceiling: maxClaimableAmount, code: codeOf(error) }, "voucher not settled yet");
       }
     }
   }
@@ -81,6 +91,7 @@ export class Settlement {
   }
 
   #putOff(pending: Pending): void {
+    this.#deps.payer.lose(pending.payment);
     pending.tries += 1;
     pending.dueAt = this.#deps.now() + Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** pending.tries);
   }

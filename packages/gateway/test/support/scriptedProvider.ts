@@ -52,6 +52,14 @@ export type Behaviour = {
   strangersKey?: LocalAccount;
   /** Seconds that `until` is too early. */
   untilTooEarly?: bigint;
+  /** Goes on with comments behind its answer, and keeps the connection. */
+  lingers?: boolean;
+  /** Never says how a request ended. */
+  neverTells?: boolean;
+  /** Has computed and signed its whole answer before it sends the first token. */
+  signsFirst?: boolean;
+  /** Tokens in each of its events. */
+  burst?: number;
   /** Ends its stream without an answer. */
   signsNothing?: boolean;
   /** An error in the middle of its stream, after so many tokens. */
@@ -99,6 +107,7 @@ export async function scriptedProvider(of: {
   const runs = new Map<string, Run>();
   const asked: { hint: number[]; request: Uint8Array[]; ceiling: bigint; maximum: bigint }[] = [];
   const cuts: number[] = [];
+  let unfinished = 0;
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
@@ -122,6 +131,7 @@ export async function scriptedProvider(of: {
       const { tokens } = (await bodyOf(request)) as { tokens: number };
       cuts.push(tokens);
       if (run.done) return text(response, 200, run.done);
+      if (run.behaviour.neverTells) return;
       if (tokens > run.sent.length || (tokens === 0 && run.sent.length > 0))
         return json(response, 400, { error: { code: "cut.out_of_range", message: "out of range" } });
       run.cut = tokens;
@@ -131,7 +141,8 @@ export async function scriptedProvider(of: {
       } else run.done = await sign(run, { tokens: run.sent.slice(0, tokens), request: withLimit(run.request, tokens) });
       return text(response, 200, run.done);
     }
-    if (!run.done) return json(response, 200, { status: "running", tokens: run.sent.length });
+    if (!run.done || run.behaviour.neverTells)
+      return json(response, 200, { status: "running", tokens: run.sent.length });
     const stored = JSON.parse(run.done) as object;
     return json(response, 200, "status" in stored ? stored : { status: "done", ...stored });
   }
@@ -197,6 +208,8 @@ export async function scriptedProvider(of: {
     const prompt = isChat ? tokensOf(body.request[0] as Uint8Array).slice(0, promptLength) : [];
     const run: Run = { behaviour, payment, sent: [], limit, prompt, request: body.request };
     runs.set(key, run);
+    unfinished += 1;
+    response.on("close", () => (unfinished -= 1));
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.flushHeaders();
     const hangUp = async () => {
@@ -240,6 +253,7 @@ export async function scriptedProvider(of: {
       run.sent.push(...truth.slice(0, agreed));
       response.write(event("hint", JSON.stringify({ agreed })));
     }
+    if (behaviour.signsFirst) run.done = await sign(run, { tokens: truth, request: run.request });
     const at = (n: number | undefined) => n !== undefined && run.sent.length >= n;
     while (run.sent.length < truth.length) {
       if (at(behaviour.diesAfter)) return void response.destroy();
@@ -250,9 +264,9 @@ export async function scriptedProvider(of: {
         );
       await behaviour.gate?.();
       if (response.destroyed || run.cut !== undefined) return;
-      const token = truth[run.sent.length] ?? 0;
-      run.sent.push(token);
-      await new Promise((written) => response.write(event("tokens", JSON.stringify({ tokens: [token] })), written));
+      const tokens = truth.slice(run.sent.length, run.sent.length + (behaviour.burst ?? 1));
+      run.sent.push(...tokens);
+      await new Promise((written) => response.write(event("tokens", JSON.stringify({ tokens })), written));
     }
     if (behaviour.endless) {
       const more = setInterval(() => response.write(event("tokens", JSON.stringify({ tokens: [5] }))), 2);
@@ -261,8 +275,11 @@ export async function scriptedProvider(of: {
     }
     if (at(behaviour.diesAfter)) return void response.destroy();
     if (behaviour.signsNothing) return void response.end();
-    run.done = await sign(run, { tokens: run.sent, request: run.request });
-    response.end(event("payment", run.done));
+    run.done ??= await sign(run, { tokens: run.sent, request: run.request });
+    response.write(event("payment", run.done));
+    if (!behaviour.lingers) return void response.end();
+    const linger = setInterval(() => response.write(": still here\n\n"), 20);
+    response.on("close", () => clearInterval(linger));
   }
 
   async function sign(
@@ -326,6 +343,8 @@ export async function scriptedProvider(of: {
     setPrices(next: Prices): void {
       prices = next;
     },
+    /** Answers whose connection is still open. */
+    unfinished: () => unfinished,
     /** Answer tokens of the newest request. */
     sent: () => [...runs.values()].at(-1)?.sent.length ?? 0,
     /** Sum of everything that was charged. */
