@@ -20,7 +20,7 @@ import { checkCall } from "./checks/simulation.ts";
 import { type Finding, fails, unchecked } from "./finding.ts";
 
 export type VerifyOptions = {
-  /** The model package, opened and so checked. */
+  /** The model package, opened and so checked. Warning: its chat template runs on this thread, for as long as it likes. */
   package: ModelPackage;
   /** What the caller asked: the body of its request as JSON, or its messages alone. By default what `body` says. */
   messages?: unknown;

@@ -369,6 +369,12 @@ describe("verify", () => {
     expect({ ok, execution }).toEqual({ ok: false, execution: undefined });
   });
 
+  it("fails messages that the model's template does not take", async () => {
+    const messages = { ...ASKED, messages: [{ role: "nobody", content: "Say something." }] };
+    const { findings } = await check(await aReceipt(world), { messages });
+    expect(findings.find(({ check }) => check === "request")).toMatchObject({ status: "fails" });
+  });
+
   it("compares the order of a simulation", async () => {
     const pkg = await writeMonteCarlo(mkdtempSync(path.join(folder, "call-")));
     const parameters = { rate: 0.05, volatility: 0.2, maturity: 1, strike: 105, spot: 100 };

@@ -2,7 +2,7 @@ import { baseUnits, toAssetId, toHash } from "@foldmark/protocol";
 import { modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi } from "@foldmark/protocol/abi";
 import type { ChainReader } from "@foldmark/sdk";
 import { BlockNotFoundError, numberToHex } from "viem";
-import type { Market } from "./market.ts";
+import { chainError, type Market } from "./market.ts";
 
 /** Offers of one call. */
 const PAGE = 100n;
@@ -22,7 +22,7 @@ export function chainReader({ chain: { client }, deployment, terms }: Market): C
         return { hash: toHash(hash), timestamp };
       } catch (error) {
         if (error instanceof BlockNotFoundError) return undefined;
-        throw error;
+        throw chainError(error, "read a block");
       }
     },
     async offers(asset, blockNumber) {
@@ -57,9 +57,11 @@ export function chainReader({ chain: { client }, deployment, terms }: Market): C
       }
     },
     async alias(name, block) {
-      const asset = await client.readContract({
-        ...{ address: models, abi: modelRegistryAbi, functionName: "aliasAt", args: [name, block] },
-      });
+      const asset = await client
+        .readContract({ ...{ address: models, abi: modelRegistryAbi, functionName: "aliasAt", args: [name, block] } })
+        .catch((error) => {
+          throw chainError(error, "read an alias");
+        });
       return asset === 0n ? undefined : toAssetId(numberToHex(asset, { size: 32 }));
     },
   };

@@ -1,5 +1,12 @@
 import type { Receipt } from "@foldmark/protocol";
-import { llamaRequest, type ModelPackage, readLlamaRequest, renderChatTokens, tokensOf } from "@foldmark/workloads";
+import {
+  llamaRequest,
+  type ModelPackage,
+  readLlamaRequest,
+  renderChatTokens,
+  tokensOf,
+  WorkloadError,
+} from "@foldmark/workloads";
 import { type Asked, plainMessages, stopsOf } from "../asked.ts";
 import { type Finding, fails, holds, unchecked } from "../finding.ts";
 
@@ -34,7 +41,8 @@ export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
     return fails("request", `it is about ${named}, ${asked.model} was asked`);
   if (!asked) return unchecked("request", "give the messages that were sent to compare them with the prompt");
 
-  const prompt = renderChatTokens({ tokenizer: pkg.tokenizer(), template: pkg.template }, plainMessages(asked));
+  const prompt = rendered(pkg, asked);
+  if (typeof prompt === "string") return fails("request", `the template takes no such messages: ${prompt}`);
   const different = prompt.findIndex((token, t) => token !== request.prompt[t]);
   if (different >= 0 || prompt.length !== request.prompt.length)
     return fails("request", `the prompt is another one from token ${different < 0 ? prompt.length : different} on`);
@@ -47,6 +55,16 @@ export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
     return fails("request", `temperature ${temperature} and min_p ${minP} make other request tensors`);
   const whose = typeof asked.seed === "number" ? "" : "; the seed was the gateway's choice";
   return holds("request", `${prompt.length} prompt tokens rendered again, every element equal${whose}`);
+}
+
+/** The tokens of the messages, or why the package's template does not take them. */
+function rendered(pkg: ModelPackage, asked: Asked): number[] | string {
+  try {
+    return renderChatTokens({ tokenizer: pkg.tokenizer(), template: pkg.template }, plainMessages(asked));
+  } catch (error) {
+    if (error instanceof WorkloadError) return error.message;
+    throw error;
+  }
 }
 
 /** The text that the caller was shown is what the answer's tokens say. */
