@@ -10,6 +10,7 @@ import {
   settle,
 } from "../src/store/apiKeys.ts";
 import { countsSince, countUp } from "../src/store/counters.ts";
+import { lockInstance } from "../src/store/instanceLock.ts";
 import { closeVoucher, findChannelRecord, openChannelRecord, stopChannel, storeVoucher } from "../src/store/ledgers.ts";
 import { type Database, openStore } from "../src/store/open.ts";
 import { openSealing } from "../src/store/sealing.ts";
@@ -147,6 +148,19 @@ async function openPostgres(folder: string): Promise<Database> {
   server = await startPostgres(folder);
   return openStore({ url: server.url });
 }
+
+describe.skipIf(!bin)("lockInstance", () => {
+  it("lets one gateway of a salt use a database at a time, and others of other salts", async () => {
+    const { url } = server ?? { url: "" };
+    const [salt, other] = [`0x${"01".repeat(32)}`, `0x${"02".repeat(32)}`] as const;
+    const onLost = (error: Error) => expect.unreachable(error.message);
+    const first = await lockInstance(url, { salt, onLost });
+    await expect(lockInstance(url, { salt, onLost })).rejects.toMatchObject({ code: "store.locked" });
+    await (await lockInstance(url, { salt: other, onLost }))[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
+    await (await lockInstance(url, { salt, onLost }))[Symbol.asyncDispose]();
+  });
+});
 
 describe("sealing", () => {
   const sealing = openSealing(new Uint8Array(32).fill(1));

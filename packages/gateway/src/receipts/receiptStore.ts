@@ -42,14 +42,9 @@ export async function findReceipt(
   db: Database,
   { id, keyId, sealing }: { id: string; keyId: string; sealing: Sealing },
 ): Promise<ReceiptJson> {
-  const row = await db
-    .selectFrom("receipts")
-    .select(["id", "receipt", "tensors"])
-    .where("key_id", "=", keyId)
-    .where((eb) => eb.or([eb("id", "=", id), eb("request_id", "=", id)]))
-    .executeTakeFirst();
+  const row = IDS.test(id) ? await rowOf(db, { id, keyId }) : undefined;
   if (!row)
-    throw new FoldmarkError("receipt.unknown", `There is no receipt ${id} of this account.`, {
+    throw new FoldmarkError("receipt.unknown", "There is no such receipt of this account.", {
       details: { param: "id" },
     });
   if (!row.tensors)
@@ -70,3 +65,14 @@ export async function deleteExpiredTensors(db: Database, { chainNow }: { chainNo
     .executeTakeFirst();
   return Number(numUpdatedRows);
 }
+
+/** Ids of receipts and of what they belong to; anything else is not looked for. */
+const IDS = /^(0x[0-9a-f]{64}|(chatcmpl|sim)-[0-9a-f]{32})$/;
+
+const rowOf = (db: Database, { id, keyId }: { id: string; keyId: string }) =>
+  db
+    .selectFrom("receipts")
+    .select(["id", "receipt", "tensors"])
+    .where("key_id", "=", keyId)
+    .where((eb) => eb.or([eb("id", "=", id), eb("request_id", "=", id)]))
+    .executeTakeFirst();

@@ -108,6 +108,7 @@ export async function scriptedProvider(of: {
   const asked: { hint: number[]; request: Uint8Array[]; ceiling: bigint; maximum: bigint }[] = [];
   const cuts: number[] = [];
   let unfinished = 0;
+  let told = 0;
 
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
@@ -141,6 +142,7 @@ export async function scriptedProvider(of: {
       } else run.done = await sign(run, { tokens: run.sent.slice(0, tokens), request: withLimit(run.request, tokens) });
       return text(response, 200, run.done);
     }
+    told += 1;
     if (!run.done || run.behaviour.neverTells)
       return json(response, 200, { status: "running", tokens: run.sent.length });
     const stored = JSON.parse(run.done) as object;
@@ -339,10 +341,13 @@ export async function scriptedProvider(of: {
     reset(): void {
       asked.length = 0;
       cuts.length = 0;
+      told = 0;
     },
     setPrices(next: Prices): void {
       prices = next;
     },
+    /** How often it was asked how an answer ended. */
+    told: () => told,
     /** Answers whose connection is still open. */
     unfinished: () => unfinished,
     /** Answer tokens of the newest request. */

@@ -143,6 +143,7 @@ export async function openWorld({ settings = {} }: { settings?: Record<string, u
   const keys = {
     rich: await newKey("rich", 1_000_000_000n),
     poor: await newKey("poor", 3n),
+    tight: await newKey("tight", 200n),
     other: await newKey("other", 1_000_000n),
   };
   await store.destroy();
