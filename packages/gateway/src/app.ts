@@ -4,10 +4,12 @@ import express, { type Express } from "express";
 import helmet from "helmet";
 import type { Metrics } from "./metrics.ts";
 import { accessLog } from "./middleware/accessLog.ts";
+import { clientNetwork } from "./middleware/clientNetwork.ts";
 import { callerOf, requestContext } from "./middleware/context.ts";
 import { errorHandler } from "./middleware/errorHandler.ts";
 import { idempotency } from "./middleware/idempotency.ts";
 import { jsonBody } from "./middleware/jsonBody.ts";
+import { methodNotAllowed } from "./middleware/methodNotAllowed.ts";
 import { rateLimit } from "./middleware/rateLimit.ts";
 import { requireApiKey } from "./middleware/requireApiKey.ts";
 import { chatCompletionsRoute } from "./routes/chatCompletions.ts";
@@ -48,12 +50,14 @@ export function createApp(options: AppOptions, deps: AppDeps): Express {
   app.disable("etag"); // answers are made, not fetched
   app.set("trust proxy", options.trustProxy);
   app.use(requestContext(), accessLog({ log, metrics, now }));
-  app.use(helmet(), cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
+  // a gateway without TLS has a page too: its scripts must not be asked for over https
+  const contentSecurityPolicy = { directives: { upgradeInsecureRequests: null } };
+  app.use(helmet({ contentSecurityPolicy }), cors({ origin, exposedHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   app.use(healthRoute({ ...deps, market, now }), metricsRoute({ ...deps, market }));
   app.use(
     rateLimit({
       requestsPerMinute: options.requestsPerMinutePerAddress,
-      keyOf: ({ ip }) => ip ?? "unknown",
+      keyOf: ({ ip }) => clientNetwork(ip),
       showsHeaders: false,
     }),
   );
@@ -73,6 +77,7 @@ export function createApp(options: AppOptions, deps: AppDeps): Express {
   app.post(bought, jsonBody({ limitBytes: options.bodyLimitBytes }), idempotency(gateway));
   app.use(chatCompletionsRoute({ gateway, metrics }), simulationsRoute({ gateway }), receiptsRoute({ db, sealing }));
 
+  app.use(methodNotAllowed());
   app.use((request) => {
     throw new FoldmarkError("request.not_found", `Unknown request URL: ${request.method} ${request.path}.`, {
       hint: "The services are listed at /docs.",

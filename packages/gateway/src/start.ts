@@ -51,6 +51,9 @@ export type StartDeps = { log: Logger; key: GatewayKey; now: () => number };
 
 const LOCAL_CHAIN = 31_337;
 const DAY_MS = 86_400_000;
+/** For a client to send its headers, and its whole request: who drips holds a socket no longer. */
+const HEADERS_MS = 15_000;
+const REQUEST_MS = 60_000;
 
 /**
  * Starts a gateway and returns when it takes requests.
@@ -178,7 +181,7 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
     unsettled: () => settlement.open,
   });
   if (!config.databaseUrl) undo.use(await openControl(config.data, { db, now }));
-  const server = createServer(app);
+  const server = createServer({ headersTimeout: HEADERS_MS, requestTimeout: REQUEST_MS }, app);
   const { url } = await listen(server, address);
   const running = undo.move();
   return {

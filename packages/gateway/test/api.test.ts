@@ -219,6 +219,10 @@ describe("bad input to /v1/chat/completions", () => {
       headers: { "content-type": "text/plain" },
     });
     expect([text.status, text.json().error.code]).toEqual([415, "request.content_type"]);
+    const utf16 = await call("/v1/chat/completions", JSON.stringify(chat()), {
+      headers: { "content-type": "application/json; charset=utf-16" },
+    });
+    expect([utf16.status, utf16.json().error.code]).toEqual([415, "request.content_type"]);
     const gzip = await call("/v1/chat/completions", JSON.stringify(chat()), {
       headers: { "content-encoding": "gzip" },
     });
@@ -398,6 +402,16 @@ describe("what is open to everybody", () => {
     expect(page.headers.get("content-security-policy")).toContain("script-src 'self'");
     expect((await call("/docs/swagger-initializer.js")).text).toContain("/openapi.json");
     expect((await call("/docs/swagger-ui-bundle.js")).status).toBe(200);
+  });
+
+  it.each([
+    { method: "PUT", path: "/v1/chat/completions", allow: "POST" },
+    { method: "POST", path: "/v1/models", allow: "GET" },
+    { method: "DELETE", path: "/v1/receipts/0x1", allow: "GET" },
+  ])("says which methods $path takes", async ({ method, path, allow }) => {
+    const answer = await call(path, undefined, { method });
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, allow]);
+    expect(answers.errorAnswer.parse(answer.json()).error.code).toBe("request.method_not_allowed");
   });
 
   it("answers to unknown paths and to browsers of allowed pages", async () => {

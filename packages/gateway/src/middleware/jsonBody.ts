@@ -4,8 +4,11 @@ import express, { type Request, type RequestHandler } from "express";
 /** Bodies as they were received, for their hash, and as JSON. */
 export function jsonBody({ limitBytes }: { limitBytes: number }): RequestHandler[] {
   const checkType: RequestHandler = (request, _response, next) => {
-    const [type] = (request.headers["content-type"] ?? "").split(";");
-    if (type?.trim().toLowerCase() !== "application/json")
+    const [type, ...parameters] = (request.headers["content-type"] ?? "").toLowerCase().split(";");
+    const charset = parameters.map((text) => /^\s*charset\s*=\s*"?([^"\s]*)/.exec(text)?.[1]).find(Boolean);
+    if (charset !== undefined && !/^(utf-?8|us-ascii)$/.test(charset))
+      throw new FoldmarkError("request.content_type", "JSON must be sent as UTF-8.");
+    if (type?.trim() !== "application/json")
       throw new FoldmarkError("request.content_type", "The body must be sent as application/json.");
     next();
   };

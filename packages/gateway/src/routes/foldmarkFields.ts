@@ -14,6 +14,7 @@ export const EXPOSED_HEADERS = [
   "x-ratelimit-remaining-requests",
   "x-ratelimit-reset-requests",
   "x-idempotent-replay",
+  "x-should-retry",
   "retry-after",
   "retry-after-ms",
 ];
