@@ -240,6 +240,18 @@ describe("a hostile caller", () => {
     },
   );
 
+  it("holds up nobody else with long prompts", async () => {
+    const order: string[] = [];
+    const long = chat({ messages: [{ role: "user", content: "the house ".repeat(30_000) }] });
+    const ask = (who: string, body: object, key: string) =>
+      send(body, { key }).then((response) => order.push(`${who} ${response.status}`));
+    const flood = Array.from({ length: 6 }, () => ask("flood", long, world.keys.rich.key));
+    await Promise.race(flood); // they are being rendered
+    await Promise.all([...flood, ask("other", chat({ max_tokens: 1 }), world.keys.other.key)]);
+    expect(order.filter((entry) => entry === "flood 400")).toHaveLength(6);
+    expect(order.indexOf("other 200")).toBeLessThan(5);
+  });
+
   it("gives no header of ours a meaning that is not its own", async () => {
     const response = await send(chat(), {
       headers: {

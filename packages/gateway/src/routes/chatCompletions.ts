@@ -8,6 +8,7 @@ import { apiError } from "../middleware/errorHandler.ts";
 import { jsonOf, rawBodyOf } from "../middleware/jsonBody.ts";
 import { type FoundModel, findModel } from "../models/findModel.ts";
 import type { ServedChat } from "../models/servedModel.ts";
+import { type Mutex, openMutex } from "../payments/mutex.ts";
 import { type ChatRequest, chatRequest } from "../schemas/chatRequest.ts";
 import { parseRequest } from "../schemas/parseRequest.ts";
 import { PRICE_CAP_HEADER, parsePriceCap } from "../schemas/priceCap.ts";
@@ -22,6 +23,9 @@ const READER_STALL_MS = 60_000;
 
 type Deps = { gateway: GatewayDeps; metrics: Metrics };
 
+/** One prompt of a caller is rendered at a time: long ones hold up nobody else for longer than one of them takes. */
+type Turns = Mutex;
+
 /** One chat request, parsed and rendered. */
 type Exchange = {
   call: Call;
@@ -35,9 +39,10 @@ type Exchange = {
 /** `POST /v1/chat/completions`, in one piece or as a stream. */
 export function chatCompletionsRoute(deps: Deps): Router {
   const router = Router();
+  const turns: Turns = openMutex();
   router.post("/v1/chat/completions", async (request, response) => {
     const body = parseChat(request);
-    const exchange = await openExchange(body, { request, response, deps });
+    const exchange = await openExchange(body, { request, response, deps, turns });
     deps.gateway.tally.add({ name: "request", label: exchange.named.model.asset });
     deps.metrics.running.inc();
     try {
@@ -61,12 +66,13 @@ function parseChat(request: Request): ChatRequest {
 
 async function openExchange(
   body: ChatRequest,
-  { request, response, deps: { gateway } }: { request: Request; response: Response; deps: Deps },
+  { request, response, deps: { gateway }, turns }: { request: Request; response: Response; deps: Deps; turns: Turns },
 ): Promise<Exchange> {
   const arrivedAt = gateway.now();
   const cap = parsePriceCap(request.get(PRICE_CAP_HEADER), { kind: "chat" });
   const named = findModel(body.model, "chat", gateway);
-  const prepared = await prepareChat(body, named.model);
+  const release = await turns.take(callerOf(response).keyId);
+  const prepared = await prepareChat(body, named.model).finally(release);
   const id = `chatcmpl-${requestIdOf(response).slice("req_".length)}`;
   return {
     call: { requestId: id, caller: callerOf(response), bodyHash: bodyHashOf(rawBodyOf(request)), cap },
