@@ -14,9 +14,9 @@ export type AskOptions = {
   onText?(piece: string): void | Promise<void>;
 };
 
-export function client(stage: Stage): OpenAI {
+export function client(stage: Stage, fetch?: typeof globalThis.fetch): OpenAI {
   const { url, apiKey } = need(stage, "gateway");
-  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0 });
+  return new OpenAI({ baseURL: `${url}/v1`, apiKey, maxRetries: 0, ...(fetch && { fetch }) });
 }
 
 /** Asks through the ordinary client, streaming, and brings the whole receipt along. Greedy, so that a text can be expected. */
@@ -30,12 +30,18 @@ export async function ask(stage: Stage, question: string, { maxTokens, headers, 
     stream: true as const,
     stream_options: { include_usage: true },
   };
+  // the order of providers hangs on the body's hash, so the bytes are kept as the client sent them
+  let sent = "";
+  const keeping: typeof fetch = (input, init) => {
+    if (typeof init?.body === "string") sent = init.body;
+    return fetch(input, init);
+  };
   const start = performance.now();
   let first = 0;
   let text = "";
   let tokens = 0;
   let found: z.infer<typeof beside> | undefined;
-  const stream = await client(stage).chat.completions.create(body, {
+  const stream = await client(stage, keeping).chat.completions.create(body, {
     headers: { "x-foldmark-receipt": "full", ...headers },
   });
   for await (const chunk of stream) {
@@ -51,7 +57,7 @@ export async function ask(stage: Stage, question: string, { maxTokens, headers, 
   const end = performance.now();
   if (!found) throw new Error("the answer came without a receipt");
   const json = found.receipt as unknown as ReceiptJson;
-  const served: Served = { body, text, receipt: parseReceipt(json), json };
+  const served: Served = { body: sent, text, receipt: parseReceipt(json), json };
   stage.answers.push(served);
   return {
     ...served,

@@ -1,7 +1,8 @@
 import { type Engine, openWasm } from "@foldmark/machine";
+import { chainReader, connectMarket } from "@foldmark/node";
 import { type Verification, verify } from "@foldmark/sdk";
 import { generateWhole, type ModelPackage, readLlamaRequest } from "@foldmark/workloads";
-import type { Served } from "./stage.ts";
+import { need, type Served, type Stage } from "./stage.ts";
 
 export type Measured<Result> = { result: Result; cpuSeconds: number };
 
@@ -15,12 +16,16 @@ export async function measured<Result>(work: () => Result | Promise<Result>): Pr
 
 export const openEngine = (model: ModelPackage): Promise<Engine> => openWasm(model.program, model.constants);
 
-/** What a third party does with a receipt: everything that can be checked, the answer included. */
-export function checkAnswer(
-  { json, body, text }: Served,
+/** What a third party does with a receipt: everything that can be checked, on the chain and by computing again. */
+export async function checkAnswer(
+  stage: Stage,
+  { json, body, text, receipt }: Served,
   { model, engine }: { model: ModelPackage; engine: Engine },
 ): Promise<Verification> {
-  return verify(json, { package: model, messages: body, text, engine });
+  const { rpc, deployment } = need(stage, "chain");
+  const { apiKey } = need(stage, "gateway");
+  const chain = chainReader(await connectMarket({ rpc: [rpc], deployment }));
+  return verify(json, { package: model, body, apiKey, chain, engine, ...(receipt.kind === "chat" && { text }) });
 }
 
 /** The answer as a provider makes it, token by token: what a check is compared with. */

@@ -12,7 +12,13 @@ export type Home = { folder: string; passwordFile: string; address: Address };
 export type Provider = Home & { name: string; process: Running; url: string; tokensPerSecond: number };
 
 /** An answer as its caller has it: what was asked, what was shown, and the evidence. */
-export type Served = { body: Record<string, unknown>; text: string; receipt: Receipt; json: ReceiptJson };
+export type Served = {
+  /** The request's body as it was sent. */
+  body: string;
+  text: string;
+  receipt: Receipt;
+  json: ReceiptJson;
+};
 
 /** What the steps of the story leave for each other. */
 export type Stage = {

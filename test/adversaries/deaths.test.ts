@@ -107,16 +107,16 @@ async function interrupted(work: () => Promise<void>): Promise<{ pieces: number;
   }
 }
 
-/** `foldmark verify`, as whoever was given the receipt runs it. */
-async function verifyCommand({ json, body, text }: Served) {
-  const at = (name: string, content: string) => {
-    const file = path.join(stage.work, name);
-    writeFileSync(file, content);
-    return file;
+/** `foldmark verify`, as the caller runs it with what it sent and saw. */
+function verifyCommand({ json, body, text }: Served, change: { body?: string; text?: string; apiKey?: string } = {}) {
+  const file = (name: string, content: string) => {
+    writeFileSync(path.join(stage.work, name), content, { mode: 0o600 });
+    return path.join(stage.work, name);
   };
   return foldmark(ada.folder, [
-    ...["verify", at("receipt.json", JSON.stringify(json)), "--package", stage.chat?.dir ?? "", "--json"],
-    ...["--messages", at("body.json", JSON.stringify(body)), "--text", at("text.txt", text)],
+    ...["verify", file("receipt.json", JSON.stringify(json)), "--package", stage.chat?.dir ?? "", "--json"],
+    ...["--body", file("body.json", change.body ?? body), "--text", file("text.txt", change.text ?? text)],
+    ...["--api-key-file", file("api-key", change.apiKey ?? stage.gateway?.apiKey ?? "")],
   ]);
 }
 
@@ -129,12 +129,14 @@ describe("a receipt", () => {
   });
 
   it.each([
-    { behaviour: "for other messages", change: { body: { messages: [{ role: "user", content: "the horse" }] } } },
-    { behaviour: "with another text", change: { text: "another text" } },
+    { behaviour: "for another question", change: (body: string) => ({ body: body.replace("fox", "cat") }) },
+    { behaviour: "for a body with one more space", change: (body: string) => ({ body: `${body} ` }) },
+    { behaviour: "with another text", change: () => ({ text: "another text" }) },
+    { behaviour: "for another caller", change: () => ({ apiKey: "sk-another" }) },
   ])("does not hold $behaviour", async ({ change }) => {
     const [served] = stage.answers;
     if (!served) throw new Error("there is no answer");
-    const { code, out } = await verifyCommand({ ...served, ...change, body: { ...served.body, ...change.body } });
+    const { code, out } = await verifyCommand(served, change(served.body));
     expect(code, out).toBe(3);
     expect(JSON.parse(out)).toMatchObject({ ok: false, data: { ok: false } });
   });

@@ -1,4 +1,6 @@
 // Order of the folders: home, config, keystore, store < chain, engine, hardware < serving, money < control < node < commands < cli.
+export { chainReader } from "./chain/chainReader.ts";
+export { connectMarket } from "./chain/market.ts";
 export { runCli } from "./cli.ts";
 export { configSchema, type NodeConfig, readConfig } from "./config.ts";
 export type {

@@ -15,7 +15,7 @@ export async function checkStep(stage: Stage, progress: Progress): Promise<StepR
     await measured(() => makeAnswerAgain(served, { model, engine })); // warm, so that both are measured alike
     const answer = await measured(() => makeAnswerAgain(served, { model, engine }));
     progress.say("checking the receipt");
-    const check = await measured(() => checkAnswer(served, { model, engine }));
+    const check = await measured(() => checkAnswer(stage, served, { model, engine }));
     const costRatio = check.cpuSeconds / answer.cpuSeconds;
     const { ok, execution } = check.result;
     if (!ok || execution?.equal !== true)

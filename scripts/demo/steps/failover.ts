@@ -38,7 +38,7 @@ export async function failoverStep(stage: Stage, progress: Progress): Promise<St
   const model = need(stage, "chat");
   const engine = await openEngine(model);
   try {
-    const verification = await checkAnswer(answer, { model, engine });
+    const verification = await checkAnswer(stage, answer, { model, engine });
     if (!verification.ok) throw new Error(`the check failed:\n${findingLines(verification).join("\n")}`);
   } finally {
     engine.close();

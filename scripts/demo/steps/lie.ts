@@ -43,7 +43,7 @@ export async function lieStep(stage: Stage, progress: Progress): Promise<StepRes
   const model = need(stage, "chat");
   const engine = await openEngine(model);
   try {
-    const verification = await checkAnswer(answer, { model, engine });
+    const verification = await checkAnswer(stage, answer, { model, engine });
     const { execution } = verification;
     if (!execution || execution.equal || execution.rule !== "token" || !("logit" in execution.claimed))
       throw new Error(`the lie was not found:\n${findingLines(verification).join("\n")}`);

@@ -1,8 +1,7 @@
 import { parseReceipt, type ReceiptJson } from "@foldmark/protocol";
-import { verify } from "@foldmark/sdk";
 import { blackScholes } from "@foldmark/workloads";
 import { z } from "zod";
-import { findingLines } from "../check.ts";
+import { checkAnswer, findingLines, openEngine } from "../check.ts";
 import { need, type Stage } from "../stage.ts";
 import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
@@ -24,22 +23,25 @@ const answerShape = z.looseObject({
 export async function simulationStep(stage: Stage, progress: Progress): Promise<StepResult> {
   const { url, apiKey } = need(stage, "gateway");
   progress.say(`pricing with ${PATHS.toLocaleString("en")} paths`);
-  const body = { model: SIMULATION_ALIAS, parameters: OPTION, paths: PATHS, seed: 2026 };
+  const body = JSON.stringify({ model: SIMULATION_ALIAS, parameters: OPTION, paths: PATHS, seed: 2026 });
   const start = performance.now();
   const response = await fetch(`${url}/v1/simulations`, {
     method: "POST",
     headers: { authorization: `Bearer ${apiKey}`, "content-type": "application/json", "x-foldmark-receipt": "full" },
-    body: JSON.stringify(body),
+    body,
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`the gateway answered ${response.status}: ${text}`);
   const { price, standard_error: standardError, x_foldmark: beside } = answerShape.parse(JSON.parse(text));
   const seconds = (performance.now() - start) / 1000;
   const json = beside.receipt as unknown as ReceiptJson;
-  stage.answers.push({ body, text, receipt: parseReceipt(json), json });
+  const served = { body, text, receipt: parseReceipt(json), json };
+  stage.answers.push(served);
 
   progress.say("checking the answer");
-  const verification = await verify(json, { package: need(stage, "simulation") });
+  const model = need(stage, "simulation");
+  const engine = await openEngine(model);
+  const verification = await checkAnswer(stage, served, { model, engine }).finally(() => engine.close());
   if (!verification.ok) throw new Error(`the check failed:\n${findingLines(verification).join("\n")}`);
   const { rate, volatility, maturity, strike, spot } = OPTION;
   const closedForm = spot * blackScholes({ rate, volatility, maturity, strike: strike / spot });
