@@ -1,5 +1,6 @@
 // `npm run demo`: the whole story on this machine, with real parts only. See README.md.
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { readOptions } from "./demo/options.ts";
@@ -16,6 +17,7 @@ import { serviceStep } from "./demo/steps/service.ts";
 import { settlementStep } from "./demo/steps/settlement.ts";
 import { simulationStep } from "./demo/steps/simulation.ts";
 import { play, type Step } from "./demo/story.ts";
+import { fallSilent } from "./demo/terminal.ts";
 
 const STORY: Step<Stage>[] = [
   { name: "chain", title: "A chain of its own, and the market's contracts", run: chainStep },
@@ -38,10 +40,14 @@ if (options.keep) {
 }
 let isLeaving = false;
 
+// whatever way the story ends, its keys and passwords do not stay
+process.on("exit", () => {
+  if (!options.keep) rmSync(work, { recursive: true, force: true });
+});
+
 async function leave(code: number): Promise<never> {
   isLeaving = true;
   await stopAll();
-  if (!options.keep) await rm(work, { recursive: true, force: true });
   process.exit(code);
 }
 
@@ -52,6 +58,7 @@ for (const [signal, code] of [
 ] as const)
   process.on(signal, () => {
     if (isLeaving) process.exit(code); // asked twice: at once
+    fallSilent();
     console.log("\nending every process ...");
     void leave(code);
   });
@@ -78,5 +85,11 @@ The market stays up until Ctrl-C. Talk to it:
   const answer = await client.chat.completions.create({ model: "${CHAT_ALIAS}", messages, temperature: 0 });
   console.log(answer.choices[0].message.content);
 
-  API page: ${url}/docs`;
+  API page: ${url}/docs
+
+Join it with a provider of your own, in a second terminal (the folder is there as long as this market is):
+
+  npx foldmark init --quick --rpc ${need(stage, "chain").rpc} --deployment ${path.join(stage.work, "gateway", "deployment.json")} \\
+    --model ${need(stage, "chat").dir} --price-in 0.08 --price-out 0.30 --yes
+  npx foldmark start`;
 }

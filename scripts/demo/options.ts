@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -38,6 +39,8 @@ export function readOptions(args: string[]): DemoOptions {
       console.log(USAGE);
       process.exit(0);
     }
+    if (values.model !== undefined && !existsSync(values.model)) throw new Error(`There is no file ${values.model}.`);
+    if (values.json !== undefined) writeFileSync(values.json, "");
     const home = process.env.FOLDMARK_HOME ?? path.join(homedir(), ".foldmark");
     const { once, json, model, keep } = values;
     return { once, json, model, keep, cache: path.join(home, "cache") };
