@@ -1,6 +1,6 @@
 // A story is a list of steps; each runs, shows its figures and leaves them in the report.
 import { writeFile } from "node:fs/promises";
-import { type Progress, show } from "./terminal.ts";
+import { complain, type Progress, show } from "./terminal.ts";
 
 /** A figure of the report. Amounts are decimal strings in base units. */
 export type Figure = string | number | boolean | null | { [name: string]: Figure };
@@ -41,7 +41,7 @@ export async function play<Stage>(steps: Step<Stage>[], stage: Stage, jsonFile?:
       entry.ok = true;
     } catch (error) {
       entry.error = error instanceof Error ? error.message : String(error);
-      console.error(`\n${step.name}: ${entry.error}`);
+      complain(`\n${step.name}: ${entry.error}`);
     }
     entry.seconds = (performance.now() - start) / 1000;
     report.ok = entry.ok && index === steps.length - 1;

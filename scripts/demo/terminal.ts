@@ -29,6 +29,11 @@ export function fallSilent(): void {
   isSilent = true;
 }
 
+/** Says on standard error what went wrong, unless the story is being ended: then everything fails. */
+export function complain(text: string): void {
+  if (!isSilent) console.error(text);
+}
+
 /** Runs `work` under a spinner titled `title`; shows the lines that it returns, or that it failed. */
 export async function show<Result>(
   title: string,
