@@ -89,7 +89,7 @@ The market stays up until Ctrl-C. Talk to it:
 
 Join it with a provider of your own, in a second terminal (the folder is there as long as this market is):
 
-  npx foldmark init --quick --rpc ${need(stage, "chain").rpc} --deployment ${path.join(stage.work, "gateway", "deployment.json")} \\
+  npx foldmark init --quick --rpc ${need(stage, "chain").rpc} --deployment ${path.join(stage.work, "deployment.json")} \\
     --model ${need(stage, "chat").dir} --price-in 0.08 --price-out 0.30 --yes
   npx foldmark start`;
 }

@@ -17,6 +17,7 @@ const errors = {
   "401": failed("No API key, or one that is not known."),
   "402": failed("The key's budget, or the price cap, does not cover the request."),
   "404": failed("No such model."),
+  "409": failed("The idempotency key belongs to another body, or its first request is still running."),
   "413": failed("The body is too large."),
   "415": failed("The body is not application/json."),
   "429": failed("Too many requests."),

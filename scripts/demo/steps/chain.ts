@@ -1,6 +1,6 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { type Deployment, deploymentFromIgnition } from "@foldmark/protocol";
+import { type Deployment, parseDeployment } from "@foldmark/protocol";
 import { createPublicClient, http, type PublicClient } from "viem";
 import { run, start } from "../processes.ts";
 import type { Stage } from "../stage.ts";
@@ -13,7 +13,7 @@ const HARDHAT = path.resolve("node_modules/hardhat/dist/src/cli.js");
 
 /** The chain and the contracts, with the gas of each. */
 export async function chainStep(stage: Stage, progress: Progress): Promise<StepResult> {
-  const { chain, gas } = await startChain(progress);
+  const { chain, gas } = await startChain(stage, progress);
   stage.chain = chain;
   return {
     lines: [
@@ -34,7 +34,7 @@ export async function chainStep(stage: Stage, progress: Progress): Promise<StepR
 type Deployed = Record<string, { address: string; used: bigint }>;
 
 /** A Hardhat network on a free loopback port, and the market's contracts deployed on it by Ignition. */
-async function startChain(progress: Progress): Promise<{ chain: Chain; gas: Deployed }> {
+async function startChain({ work }: Stage, progress: Progress): Promise<{ chain: Chain; gas: Deployed }> {
   progress.say("compiling the contracts");
   await run("build", [HARDHAT, "build", "--quiet", "--build-profile", "production", "--no-tests"]);
 
@@ -49,26 +49,25 @@ async function startChain(progress: Progress): Promise<{ chain: Chain; gas: Depl
   const client = createPublicClient({ transport: http(rpc), pollingInterval: 200 });
 
   progress.say("deploying the contracts");
-  const fromBlock = Number(await client.getBlockNumber());
-  const id = `demo-${process.pid}`;
-  const folder = path.resolve("ignition/deployments", id);
-  try {
-    const deploy = ["ignition", "deploy", "ignition/modules/Market.ts", "--network", "local", "--deployment-id", id];
-    await run("deployment", [HARDHAT, ...deploy], { env: { RPC_URL: rpc } });
-    const addresses = JSON.parse(await readFile(path.join(folder, "deployed_addresses.json"), "utf8"));
-    const deployment = deploymentFromIgnition(addresses, { chainId: await client.getChainId(), fromBlock });
-    const names = new Map(
-      Object.entries<string>(addresses).map(([key, address]) => [address.toLowerCase(), key.replace(/.*#/, "")]),
-    );
-    return { chain: { rpc, client, deployment }, gas: await deploymentGas(client, fromBlock, names) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const file = path.join(work, "deployment.json");
+  await run("deployment", ["scripts/deploy.ts", file], { env: { RPC_URL: rpc } });
+  const deployment = parseDeployment(await readFile(file, "utf8"));
+  return { chain: { rpc, client, deployment }, gas: await deploymentGas(client, deployment) };
 }
 
+const NAMES = {
+  token: "TestUSD",
+  models: "ModelRegistry",
+  channels: "PaymentChannels",
+  providers: "ProviderRegistry",
+} as const;
+
 /** The gas that each contract's deployment took, by name. */
-async function deploymentGas(client: PublicClient, fromBlock: number, names: Map<string, string>): Promise<Deployed> {
+async function deploymentGas(client: PublicClient, { contracts, fromBlock }: Deployment): Promise<Deployed> {
   const gas: Deployed = {};
+  const names = new Map(
+    Object.entries(NAMES).map(([key, name]) => [contracts[key as keyof typeof NAMES].toLowerCase(), name]),
+  );
   const head = await client.getBlockNumber();
   for (let number = BigInt(fromBlock); number <= head; number++) {
     const { transactions } = await client.getBlock({ blockNumber: number });

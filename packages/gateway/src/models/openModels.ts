@@ -96,17 +96,24 @@ function optionOf({ manifest: { maxT } }: ModelPackage): SimulationModel {
     kind: "simulation",
     request({ parameters, paths, seed }) {
       const { spot, strike, ...rest } = parameters;
+      if (paths > maxT * PATHS_PER_BLOCK)
+        throw new FoldmarkError("request.invalid", `paths must be at most ${maxT * PATHS_PER_BLOCK}, it is ${paths}.`, {
+          details: { param: "paths" },
+        });
       const blocks = paths / PATHS_PER_BLOCK;
       const order = { ...rest, strike: strike / spot, seed, blocks };
       return { tensors: asRequestError(() => callRequest(order, { maxT })), T: blocks };
     },
     result([claimed], { spot }) {
       const { price, standardError } = readCallPrice(claimed ?? new Uint8Array(PRICE_BYTES));
-      return { price: price * spot, standardError: standardError * spot };
+      return { price: toMillionths(price * spot), standardError: toMillionths(standardError * spot) };
     },
     claimedBytes: () => [PRICE_BYTES],
   };
 }
+
+/** A decimal as the program gives it: the digits behind the sixth are the multiplication's. */
+const toMillionths = (value: number): number => Number(value.toFixed(6));
 
 /** What the program refuses is the caller's mistake, named as the caller named it. */
 function asRequestError<Value>(work: () => Value): Value {
@@ -115,8 +122,9 @@ function asRequestError<Value>(work: () => Value): Value {
   } catch (error) {
     if (!(error instanceof WorkloadError)) throw error;
     const name = error.details.name;
+    const [parameter = ""] = typeof name === "string" ? name.split(" ") : []; // of a product: its first factor
     const param =
-      name === "blocks" ? "paths" : typeof name === "string" ? `parameters.${name}` : error.code.split(".")[1];
+      parameter === "" ? error.code.split(".")[1] : parameter === "blocks" ? "paths" : `parameters.${parameter}`;
     throw new FoldmarkError("request.invalid", error.message, { details: { param }, cause: error });
   }
 }

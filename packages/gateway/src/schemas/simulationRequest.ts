@@ -21,7 +21,7 @@ export const simulationRequest = z
       .max(1_073_741_824)
       .multipleOf(1024)
       .default(262_144)
-      .meta({ description: "Number of paths, a multiple of 1,024." }),
+      .meta({ description: "Number of paths: a multiple of 1,024, at most 1,024 times the model's context." }),
     seed: z.int().nullish().meta({ description: "Without it the gateway draws 64 random bits." }),
     metadata: z.record(z.string().max(64), z.string().max(512)).nullish(),
     user: z.string().max(1024).optional(),
