@@ -62,10 +62,35 @@ describe("verify", () => {
   });
 
   it("opens and closes an engine of its own when none is given", async () => {
-    const { ok } = await verify(asJson(await aReceipt(world)), { package: world.pkg, messages: ASKED.messages });
-    // without its parameters the messages stand for the defaults, which were not asked for
-    expect(ok).toBe(false);
-    expect((await verify(asJson(await aReceipt(world)), { package: world.pkg, messages: ASKED, text })).ok).toBe(true);
+    const { ok, execution } = await verify(asJson(await aReceipt(world)), {
+      package: world.pkg,
+      messages: ASKED,
+      text,
+    });
+    expect({ ok, execution }).toEqual({ ok: true, execution: { equal: true } });
+  });
+
+  describe("with nothing but the messages", () => {
+    const status = async (options: Partial<VerifyOptions>, receipt: Promise<Receipt> = aReceipt(world)) => {
+      const { ok, findings } = await check(await receipt, options);
+      const named = (name: CheckName) => findings.find(({ check }) => check === name)?.status;
+      return { ok, request: named("request"), text: named("text"), cut: named("cut") };
+    };
+
+    it("compares the prompt, and accuses nobody of what was not said", async () => {
+      const { messages } = ASKED;
+      expect(await status({ messages })).toEqual({ ok: true, request: "unchecked", text: "holds", cut: "unchecked" });
+      const cut = aReceipt(world, { tokens: (all) => all.slice(0, 5), limit: 5, cut: { by: "stop", stop: "x" } });
+      expect(await status({ messages, text: (await cutText(5)).slice(0, 2) }, cut)).toEqual({
+        ...{ ok: true, request: "unchecked", text: "unchecked", cut: "unchecked" },
+      });
+    });
+
+    it("fails other messages, and another text", async () => {
+      const messages = [{ role: "user", content: "Say nothing." }];
+      expect(await status({ messages })).toMatchObject({ ok: false, request: "fails" });
+      expect(await status({ messages: ASKED.messages, text: `${text}.` })).toMatchObject({ ok: false, text: "fails" });
+    });
   });
 
   it("names the position of a changed token and the scores that refute it", async () => {

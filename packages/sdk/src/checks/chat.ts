@@ -13,6 +13,8 @@ import { type Finding, fails, holds, unchecked } from "../finding.ts";
 const DEFAULT_TEMPERATURE = 1;
 const DEFAULT_MIN_P = 0;
 
+const WHOLE_BODY = "give the whole body to compare";
+
 type Chat = { receipt: Receipt; pkg: ModelPackage };
 
 const boundsOf = ({ pkg }: Chat) => ({ maxT: pkg.program.maxT, vocabulary: pkg.tokenizer().vocabulary });
@@ -22,7 +24,10 @@ export function answerTokens({ receipt }: Chat): number[] {
   return tokensOf(receipt.claimed[0] ?? new Uint8Array()).slice(receipt.usage.promptTokens);
 }
 
-/** Every element of the request is what the caller asked; its messages are rendered again. */
+/**
+ * Every element of the request is what the caller asked; its messages are rendered again. Of messages alone nothing but
+ * the prompt follows: the rest of the request may have been sent, or not.
+ */
 export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
   const { receipt, pkg } = chat;
   const bounds = boundsOf(chat);
@@ -46,6 +51,11 @@ export function checkRequest(chat: Chat, asked: Asked | undefined): Finding {
   const different = prompt.findIndex((token, t) => token !== request.prompt[t]);
   if (different >= 0 || prompt.length !== request.prompt.length)
     return fails("request", `the prompt is another one from token ${different < 0 ? prompt.length : different} on`);
+  if (!asked.isWhole)
+    return unchecked(
+      "request",
+      `${prompt.length} prompt tokens are those of the messages; ${WHOLE_BODY} temperature, min_p, seed, limit and stop`,
+    );
   const seed = typeof asked.seed === "number" ? BigInt(asked.seed) : request.seed;
   if (BigInt.asUintN(64, seed) !== request.seed) return fails("request", `the seed is ${request.seed}, not ${seed}`);
   const temperature = asked.temperature ?? DEFAULT_TEMPERATURE;
@@ -73,10 +83,13 @@ export function checkText(
   { asked, text }: { asked: Asked | undefined; text: string | undefined },
 ): Finding {
   const decoded = textOf(chat, asked ? stopsOf(asked) : []);
-  if (text === undefined) return unchecked("text", `the tokens say ${JSON.stringify(shortened(decoded))}`);
-  return decoded === text
-    ? holds("text", `${text.length} characters equal the tokens`)
-    : fails("text", `the tokens say ${JSON.stringify(shortened(decoded))}`);
+  const said = `the tokens say ${JSON.stringify(shortened(decoded))}`;
+  if (text === undefined) return unchecked("text", said);
+  if (decoded === text) return holds("text", `${text.length} characters equal the tokens`);
+  // a stop string that is not known here may have ended it
+  return !asked?.isWhole && decoded.startsWith(text)
+    ? unchecked("text", `${said}, the text ends earlier; ${WHOLE_BODY} its stop strings`)
+    : fails("text", said);
 }
 
 /** What the answer's tokens say, up to the first of the stop strings. */
@@ -101,7 +114,7 @@ export function checkCut(chat: Chat, { asked, cut }: { asked: Asked | undefined;
     return fails("cut", `it says that it was cut after ${claim.tokens} tokens, it has ${tokens.length}`);
   const { limit } = readLlamaRequest(receipt.request, boundsOf(chat));
   if (cut && claim) return holds("cut", `cut by its caller after ${limit} tokens`);
-  if (!asked) return unchecked("cut", `ended at its limit of ${limit} tokens; give the request to compare it`);
+  if (!asked?.isWhole) return unchecked("cut", `it has ${limit} tokens; ${WHOLE_BODY} its limit and stop strings`);
   if (!claim) return fails("cut", `its limit of ${limit} tokens was not asked for, and it names nobody who cut it`);
   const stop = stopsOf(asked).find((text) => text === claim.stop && endsAt(chat, tokens, text));
   return claim.by !== "stop" || stop === undefined
@@ -114,7 +127,9 @@ function ended(chat: Chat, tokens: readonly number[], asked: Asked | undefined):
   const { receipt, pkg } = chat;
   if (pkg.manifest.stopIds.includes(tokens.at(-1) ?? -1)) return holds("cut", "ended by a stop token");
   const { limit, prompt } = readLlamaRequest(receipt.request, boundsOf(chat));
-  const askedLimit = asked && (asked.max_completion_tokens ?? asked.max_tokens ?? pkg.program.maxT - prompt.length);
+  const askedLimit = asked?.isWhole
+    ? (asked.max_completion_tokens ?? asked.max_tokens ?? pkg.program.maxT - prompt.length)
+    : undefined;
   if (limit === askedLimit) return holds("cut", `ended by the limit of ${limit} tokens`);
   if (askedLimit !== undefined && limit > askedLimit)
     return fails("cut", `the limit is ${limit}, ${askedLimit} was asked for`);
