@@ -64,12 +64,21 @@ async function readTree({ path, isRequired }: { path: string; isRequired: boolea
     });
   }
   if (value === null || value === undefined) return {};
-  if (typeof value !== "object" || Array.isArray(value))
-    throw new FoldmarkError("config.unreadable", `The settings file ${path} must hold settings by name.`, {
-      details: { path },
-    });
-  return value as Tree;
+  if (isTree(value)) return withoutNulls(value);
+  throw new FoldmarkError("config.invalid", `The settings file ${path} must hold settings by name.`, {
+    details: { path },
+  });
 }
+
+const isTree = (value: unknown): value is Tree => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** A setting or section without a value, such as `serve:`, is not set. */
+const withoutNulls = (tree: Tree): Tree =>
+  Object.fromEntries(
+    Object.entries(tree).flatMap(([name, value]) =>
+      value === null ? [] : [[name, isTree(value) ? withoutNulls(value) : value]],
+    ),
+  );
 
 /** Every leaf of the schema has one variable name; what has the prefix and is none of them is refused by name. */
 function* fromEnvironment(
@@ -133,8 +142,8 @@ function setPath(tree: Tree, path: readonly string[], value: unknown): void {
     tree[head] = value;
     return;
   }
-  const child = tree[head];
-  const branch: Tree = typeof child === "object" && child !== null && !Array.isArray(child) ? (child as Tree) : {};
+  const branch = tree[head] ?? {};
+  if (!isTree(branch)) return; // a section that is no section: the schema refuses it by name
   tree[head] = branch;
   setPath(branch, rest, value);
 }

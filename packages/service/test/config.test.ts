@@ -81,10 +81,16 @@ describe("loadConfig", () => {
     ).rejects.toMatchObject({ code: "config.invalid" });
   });
   it.each([
-    { behaviour: "broken YAML", text: "serve: [" },
-    { behaviour: "a list", text: "- 1" },
-  ])("refuses a file that is $behaviour", async ({ text }) => {
-    await expect(loadConfig(schema, { file: await aFile(text) })).rejects.toMatchObject({ code: "config.unreadable" });
+    { behaviour: "is broken YAML", text: "serve: [", code: "config.unreadable" },
+    { behaviour: "is a list", text: "- 1", code: "config.invalid" },
+    { behaviour: "is a number", text: "1", code: "config.invalid" },
+    { behaviour: "has a number for a section", text: "serve: 1", code: "config.invalid" },
+  ])("refuses a file that $behaviour, also under a flag", async ({ text, code }) => {
+    const flags = { "serve.port": 1 };
+    await expect(loadConfig(schema, { file: await aFile(text), flags })).rejects.toMatchObject({ code });
+  });
+  it.each(["null", "serve:", "serve: { drainMs: null }"])("takes %s as not set", async (text) => {
+    expect(await loadConfig(schema, { file: await aFile(text) })).toEqual(await loadConfig(schema, {}));
   });
   it("misses only a file that was asked for", async () => {
     const path = join(folder, "absent.yaml");
