@@ -5,6 +5,7 @@ import type { Command, CommandContext, CommandInput } from "./commands/command.t
 import { flagValue } from "./commands/flagPaths.ts";
 import { COMMANDS } from "./commands/index.ts";
 import { homeOf } from "./home.ts";
+import { VERSION } from "./version.ts";
 
 /** What the command line touches of its process. */
 export type CliDeps = {
@@ -44,6 +45,7 @@ type Run = (command: Command, input: CommandInput) => Promise<void>;
 function programOf(deps: CliDeps, run: Run): Program {
   const program = new Program("foldmark")
     .description("The provider node of Foldmark: serves models, signs answers, is paid.")
+    .version(VERSION, "--version", "print the version")
     .addHelpText("after", "\nIts folder is FOLDMARK_HOME, or ~/.foldmark.");
   program.configureOutput({ writeOut: deps.out, writeErr: () => {} });
   const nouns = new Map<string, Program>();

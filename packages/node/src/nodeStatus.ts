@@ -42,6 +42,7 @@ export async function describeNode(node: Described): Promise<NodeStatus> {
   const signed = ledger.claims().reduce((sum, { amount, redeemed }) => sum + (amount - redeemed), 0n);
   const offered = models.map(({ asset, name }) => ({ asset, name, isOffered: view.prices(asset) !== undefined }));
   const todo = [
+    ...(models.length > 0 ? [] : ["no model is served: run `foldmark init --model DIR` first"]),
     ...offered
       .filter(({ isOffered }) => !isOffered)
       .map(({ name }) => `${name} has no offer: run \`foldmark offers set ${name} --in .. --out ..\``),

@@ -1,11 +1,6 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { baseUnits, toChannelId } from "@foldmark/protocol";
 import type { AcceptedVoucher, LedgerOwner } from "../src/store/ledger.ts";
 import { sealedBox } from "../src/store/sealedBox.ts";
-
-export const aFolder = () => mkdtempSync(path.join(tmpdir(), "foldmark-node-"));
 
 export const OWNER: LedgerOwner = {
   payee: "0x00000000000000000000000000000000000000aa",

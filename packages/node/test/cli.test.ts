@@ -3,9 +3,12 @@ import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { writeTinyChat } from "../../gateway/test/support/packages.ts";
+import { ASKED, aReceipt, asJson, openWorld } from "../../sdk/test/receipts.ts";
 import { runCli } from "../src/cli.ts";
 import { COMMANDS } from "../src/commands/index.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
+import { simulationPackage } from "./tinyPackage.ts";
 
 async function foldmark(
   args: string[],
@@ -74,10 +77,16 @@ describe("foldmark", () => {
     expect(exit).toBe(2);
   });
 
+  it("says its version", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    expect(await foldmark(["--version"])).toEqual({ exit: 0, out: `${version}\n`, err: "" });
+  });
+
   it("shows a stopped node and ends with 5", async () => {
     const { exit, out } = await foldmark(["status"]);
     expect(exit).toBe(5);
     expect(out).toMatch(/^STOPPED {2}/);
+    expect(out).toContain("run `foldmark init --model DIR` first");
     expect(JSON.parse((await foldmark(["status", "--json"])).out)).toMatchObject({
       ...{ v: 1, ok: false, data: { state: "STOPPED", channels: 0, owed: "0", openAnswers: 0 } },
     });
@@ -152,6 +161,31 @@ describe("foldmark verify", () => {
     expect(answer.exit).toBe(exit);
     expect(answer.err).toContain(says);
   });
+
+  it("takes an answer for its receipt, and goes on when no chain answers", async () => {
+    const folder = aFolder();
+    const world = await openWorld(await writeTinyChat(folder));
+    const receipt = asJson(await aReceipt(world));
+    world.engine.close();
+    const file = (name: string, content: unknown) => {
+      const at = path.join(folder, name);
+      writeFileSync(at, JSON.stringify(content));
+      return at;
+    };
+    const answer = file("answer.json", { object: "chat.completion", x_foldmark: { receipt_url: "/v1/r", receipt } });
+    const flags = ["--package", world.pkg.dir, "--messages", file("messages.json", ASKED.messages)];
+    const noChain = ["--deployment", aDeployment(), "--rpc", "http://127.0.0.1:9"];
+    const { exit, out, err } = await foldmark(["verify", answer, ...flags, ...noChain]);
+    expect({ exit, err }).toEqual({ exit: 0, err: expect.stringContaining("No chain answers at http://127.0.0.1:9") });
+    expect(out).toMatch(/^check +result +finding\n/);
+    expect(out).toMatch(/^request +unchecked .*give the whole body to compare temperature/m);
+    expect(out).toMatch(/^market +unchecked/m);
+
+    const brief = file("brief.json", { x_foldmark: { receipt_url: "/v1/receipts/0x12" } });
+    expect(await foldmark(["verify", brief])).toMatchObject({
+      ...{ exit: 3, err: expect.stringContaining("This is an answer. Its receipt is at /v1/receipts/0x12") },
+    });
+  });
 });
 
 describe("foldmark init", () => {
@@ -168,6 +202,47 @@ describe("foldmark init", () => {
     expect(readFileSync(path.join(home, "foldmark.yaml"), "utf8")).toMatch(
       /^network:\n {2}rpc:\n {4}- http:\/\/127.0.0.1:9\n/,
     );
+  });
+
+  it.each([
+    { flag: "--model", says: "There is no model package in /nowhere", hint: "foldmark models list" },
+    { flag: "--password-file", says: "There is no password file at /nowhere", hint: "--password-file FILE" },
+  ])("looks at $flag before it remembers it", async ({ flag, says, hint }) => {
+    const home = aFolder();
+    const { err } = await foldmark(["init", "--keys-only", flag, "/nowhere"], { home });
+    expect(err).toContain(says);
+    expect(err).toContain(hint);
+    expect(existsSync(path.join(home, "foldmark.yaml"))).toBe(false);
+  });
+
+  it.each([
+    { before: "null\n", after: "serve:\n  listen: 127.0.0.1:1\n" },
+    { before: "# mine\nserve:\nlog: {}\n", after: "# mine\nserve:\n  listen: 127.0.0.1:1\nlog: {}\n" },
+  ])("remembers flags in settings that hold $before", async ({ before, after }) => {
+    const home = aFolder();
+    const file = path.join(home, "foldmark.yaml");
+    writeFileSync(file, before);
+    // the flags are remembered before the password is asked for
+    await foldmark(["init", "--keys-only", "--listen", "127.0.0.1:1"], { home });
+    expect(readFileSync(file, "utf8")).toBe(after);
+  });
+
+  it.each(["5", "- 1", "serve: 5", "serve: [1]"])("refuses settings that hold %s, and leaves them", async (before) => {
+    const home = aFolder();
+    const file = path.join(home, "foldmark.yaml");
+    writeFileSync(file, `${before}\n`);
+    const { out } = await foldmark(["init", "--keys-only", "--json", "--listen", "127.0.0.1:1"], { home });
+    expect(JSON.parse(out)).toMatchObject({ exit: 2, error: { code: "config.invalid" } });
+    expect(readFileSync(file, "utf8")).toBe(`${before}\n`);
+  });
+
+  it("publishes nothing for free that nobody called free", async () => {
+    const flags = ["--deployment", aDeployment(), "--model", await simulationPackage()];
+    const { exit, err } = await foldmark(["init", ...flags]);
+    expect({ exit, err }).toEqual({
+      exit: 2,
+      err: expect.stringMatching(/Say what you ask for options: --price-unit\. .*0 is free if you say so/),
+    });
   });
 
   it("ends with 2 for a wrong password, which it does not repeat", async () => {

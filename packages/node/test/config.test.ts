@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../src/config.ts";
 import { homeOf } from "../src/home.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 
 function aHome(yaml: string) {
   const home = homeOf({ FOLDMARK_HOME: aFolder() });

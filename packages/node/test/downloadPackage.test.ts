@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openModel } from "../src/engine/openModel.ts";
 import { downloadPackage } from "../src/packages/downloadPackage.ts";
 import { packagesRoute } from "../src/serving/packagesRoute.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 import { tinyChatPackage } from "./tinyPackage.ts";
 
 let url: string;

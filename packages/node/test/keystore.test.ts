@@ -4,7 +4,7 @@ import { recoverAddress } from "viem";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createKeystore, keystoreAddress, type NodeKey, openKeystore } from "../src/keystore/keystore.ts";
 import { readPassword } from "../src/keystore/password.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 
 const PASSWORD = "correct horse battery";
 

@@ -10,7 +10,8 @@ import type { Hex } from "viem";
 import { describe, expect, it, vi } from "vitest";
 import { Ledger } from "../src/store/ledger.ts";
 import { sealedBox } from "../src/store/sealedBox.ts";
-import { aBox, aChannelId, aFolder, aVoucher, OWNER } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
+import { aBox, aChannelId, aVoucher, OWNER } from "./builders.ts";
 
 const open = (folder = aFolder()) => Ledger.open(folder, { owner: OWNER, box: aBox() });
 const signed = (charged: bigint, until = 1_000) => ({

@@ -12,7 +12,7 @@ import { readConfig } from "../src/config.ts";
 import { homeOf } from "../src/home.ts";
 import { nodeKey, openKeystore } from "../src/keystore/keystore.ts";
 import { type RunningNode, startNode } from "../src/node.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 import { aBuyer } from "./buyer.ts";
 import { openChain } from "./chain.ts";
 import { eventsOf } from "./servedNode.ts";
@@ -30,11 +30,13 @@ let payee: Address;
 let asset: AssetId;
 let node: RunningNode;
 
-async function foldmark(...args: string[]) {
+const foldmark = (...args: string[]) => foldmarkIn(home, args);
+
+async function foldmarkIn(folder: string, args: string[]) {
   let out = "";
   let err = "";
   const exit = await runCli([...args, "--json"], {
-    variables: { FOLDMARK_HOME: home },
+    variables: { FOLDMARK_HOME: folder },
     isTerminal: false,
     out: (text) => {
       out += text;
@@ -63,8 +65,9 @@ afterAll(async () => {
   await chain?.close();
 });
 
+const networkFlags = () => ["--rpc", chain.url, "--deployment", deploymentFile, "--password-file", passwordFile];
 const initFlags = () => [
-  ...["init", "--quick", "--yes", "--rpc", chain.url, "--deployment", deploymentFile, "--password-file", passwordFile],
+  ...["init", "--quick", "--yes", ...networkFlags()],
   ...["--model", tiny.folder, "--price-in", "0.10", "--price-out", "0.40", "--stake", "100", "--listen", "127.0.0.1:0"],
 ];
 
@@ -103,6 +106,20 @@ describe("a provider's life", () => {
       ...{ functionName: "providerOf", args: [payee] },
     });
     expect(registered.hardware.decodeMilliTokensPerSecond).toBeGreaterThan(1_000);
+  });
+
+  it("keeps published prices that nobody mentions, and asks with all of them", async () => {
+    expect(await foldmark("init", "--yes", "--stake", "100")).toMatchObject({
+      data: { offers: [{ outcome: "unchanged", priceIn: "100000", priceOut: "400000" }] },
+    });
+    const unconfirmed = await foldmark("init", "--stake", "100", "--price-in", "0.20");
+    expect(unconfirmed.error.details.question).toContain("offer tiny for 0.2 in, 0.4 out, 0 a step");
+    const priceIn = async (...flags: string[]) => (await foldmark("offers", "set", "tiny", ...flags)).data;
+    expect(await priceIn("--in", "0.20", "--capacity", "2")).toMatchObject({
+      ...{ outcome: "published", priceIn: "200000", priceOut: "400000", capacity: 2 },
+    });
+    expect(await priceIn()).toMatchObject({ outcome: "unchanged", priceIn: "200000", capacity: 2 });
+    expect(await priceIn("--in", "0.10")).toMatchObject({ outcome: "published", priceIn: "100000", capacity: 2 });
   });
 
   it("listens on a free port and moves its endpoint there", async () => {
@@ -191,5 +208,30 @@ describe("a provider's life", () => {
     expect(await foldmark("status")).toMatchObject({ exit: 5, data: { state: "STOPPED", owed: "0" } });
     node = await start();
     expect(node.instance).toBe(instance);
+  });
+});
+
+describe("a provider without a model", () => {
+  it("registers and stakes nothing, and is measured when it gets one", async () => {
+    const folder = aFolder();
+    const keys = await foldmarkIn(folder, ["init", "--keys-only", ...networkFlags()]);
+    await chain.fund(keys.data.address);
+    expect(await foldmarkIn(folder, ["init", "--yes", "--stake", "100"])).toMatchObject({
+      ok: true,
+      data: { registered: "registered", staked: "0", hardware: { tokensPerSecond: 0 } },
+    });
+    const withModel = ["init", "--yes", "--stake", "100", "--model", tiny.folder];
+    expect(await foldmarkIn(folder, withModel)).toMatchObject({
+      exit: 2,
+      error: { code: "cli.usage", details: { missing: ["--price-in", "--price-out"] } },
+    });
+    expect(await foldmarkIn(folder, [...withModel, "--price-in", "0", "--price-out", "0.40"])).toMatchObject({
+      data: { registered: "updated", staked: "100000000", offers: [{ priceIn: "0", priceOut: "400000" }] },
+    });
+    const { hardware } = await chain.client.readContract({
+      ...{ address: chain.deployment.contracts.providers, abi: providerRegistryAbi },
+      ...{ functionName: "providerOf", args: [keys.data.address] },
+    });
+    expect(hardware.decodeMilliTokensPerSecond).toBeGreaterThan(1_000);
   });
 });

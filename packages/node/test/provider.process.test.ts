@@ -9,7 +9,7 @@ import type { LlamaConfiguration } from "@foldmark/workloads";
 import type { Address } from "viem";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 import { aBuyer } from "./buyer.ts";
 import { openChain } from "./chain.ts";
 import { eventsOf } from "./servedNode.ts";

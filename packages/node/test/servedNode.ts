@@ -27,7 +27,7 @@ import { Runs } from "../src/serving/runs.ts";
 import { Scheduler } from "../src/serving/scheduler.ts";
 import { Ledger } from "../src/store/ledger.ts";
 import { sealedBox } from "../src/store/sealedBox.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 import { MODEL, SIMULATION, scriptedEngine } from "./scriptedEngine.ts";
 
 export const PRICES: Prices = { in: baseUnits(1_000_000n), out: baseUnits(2_000_000n), unit: baseUnits(3_000_000n) };

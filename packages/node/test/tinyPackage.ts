@@ -10,7 +10,7 @@ import {
 } from "@foldmark/workloads";
 import { smallByteTokenizer } from "../../workloads/test/smallTokenizers.ts";
 import { generator, randomLlama } from "../../workloads/test/support/tinyLlama.ts";
-import { aFolder } from "./builders.ts";
+import { aFolder } from "./aFolder.ts";
 
 function familyOf(name: string) {
   const family = families.get(name);

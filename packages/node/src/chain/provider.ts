@@ -19,7 +19,7 @@ export type OfferTerms = { priceIn: BaseUnits; priceOut: BaseUnits; priceUnit: B
 
 /**
  * Registers the sender as a provider, or brings endpoint and hardware up to date. Does nothing when the registry says the
- * same already, but for the time of the measurement.
+ * same already, but for the measurement: a speed is written when there is none yet, then left alone.
  */
 export async function registerProvider(
   market: Market,
@@ -35,12 +35,13 @@ export async function registerProvider(
     );
     return "registered";
   }
-  const { kind, device, memoryBytes } = args[1];
+  const { kind, device, memoryBytes, decodeMilliTokensPerSecond } = args[1];
   const same =
     known.endpoint === endpoint &&
     known.hardware.kind === kind &&
     known.hardware.device === device &&
-    known.hardware.memoryBytes === memoryBytes;
+    known.hardware.memoryBytes === memoryBytes &&
+    (known.hardware.decodeMilliTokensPerSecond > 0 || decodeMilliTokensPerSecond === 0);
   if (same) return "unchanged";
   await sender.send("update the provider", (wallet) =>
     wallet.writeContract({ ...contract, functionName: "update", args }),
@@ -67,6 +68,17 @@ export async function updateEndpoint(
     }),
   );
   return "updated";
+}
+
+/** What a payee asks for a model at present; `undefined` where it asks nothing yet. */
+export async function publishedTerms(
+  market: Market,
+  at: { payee: `0x${string}`; asset: AssetId },
+): Promise<OfferTerms | undefined> {
+  const offer = await readOffer(market, { payee: at.payee, asset: assetIdToUint(at.asset) });
+  if (!offer) return undefined;
+  const { priceIn, priceOut, priceUnit, capacity } = offer;
+  return { priceIn: baseUnits(priceIn), priceOut: baseUnits(priceOut), priceUnit: baseUnits(priceUnit), capacity };
 }
 
 /** Publishes prices for a model of the sender, or of the payee whose operator it is. */

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { baseUnits, FoldmarkError, formatAmount, STAKE_PENALTIES } from "@foldmark/protocol";
+import { baseUnits, FoldmarkError, STAKE_PENALTIES } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
 import { connectMarket, type Market, readDeployment, readProvider } from "../chain/market.ts";
-import { type OfferTerms, publishOffer, registerProvider, stakeUpTo } from "../chain/provider.ts";
+import { type OfferTerms, publishedTerms, publishOffer, registerProvider, stakeUpTo } from "../chain/provider.ts";
 import { type Sender, senderOf } from "../chain/transact.ts";
 import type { NodeConfig } from "../config.ts";
 import { type OpenedModel, openModel } from "../engine/openModel.ts";
@@ -14,6 +14,7 @@ import { choosePassword, readPassword } from "../keystore/password.ts";
 import { amountOf, tokens } from "./amount.ts";
 import { type Command, type CommandInput, OPTION } from "./command.ts";
 import { confirm } from "./confirm.ts";
+import { offerTerms, priceText } from "./offerTerms.ts";
 import { openConfig } from "./openNode.ts";
 import { saveSettings } from "./saveSettings.ts";
 
@@ -41,53 +42,65 @@ export const init: Command = {
     // what is missing or mistyped is said before anybody is asked for a password
     const deployment = await readDeployment(config.network.deployment);
     const wantedStake = options.stake === undefined ? undefined : amountOf(options.stake, { name: "--stake" });
-    for (const [name, price] of pricesOf(input)) if (price !== undefined) amountOf(price, { name });
+    for (const name of PRICE_NAMES) {
+      const price = saidPrices(input)[name];
+      if (price !== undefined) amountOf(price, { name: PRICE_FLAGS[name] });
+    }
+    const models = await Promise.all(config.models.map(openModel));
+    // a key that is still to be made has published nothing
+    if (!existsSync(config.signer.keystore))
+      for (const model of models) termsOf(model, input, { config, published: undefined });
     const key = await createOrOpenKey(config, context.say);
     const market = await connectMarket({ ...config.network, deployment });
     const sender = senderOf(market, key.account);
     await checkGas(market, sender);
-    const models = await Promise.all(config.models.map(openModel));
+    const offers = await Promise.all(
+      models.map(async (model) => {
+        const published = await publishedTerms(market, { payee: key.address, asset: model.asset });
+        return { model, terms: termsOf(model, input, { config, published }) };
+      }),
+    );
     const hardware = (await knownHardware(market, key)) ?? (await measure(models, { config, say: context.say }));
 
     const stake = wantedStake ?? baseUnits(market.terms.penalty * (STAKE_PENALTIES + 2n));
-    const offers = models.map((model) => ({ model, terms: termsOf(model, input, config) }));
-    if (options.yes !== true)
-      await confirm(
-        context,
-        `Register ${key.address} on chain ${deployment.chainId}, stake ${tokens(stake)}, offer ${models.length} models?`,
-      );
+    if (options.yes !== true) {
+      const asked = offers.map(({ model, terms }) => `offer ${model.name} for ${priceText(terms)}`);
+      const moves = models.length === 0 ? [] : [`stake ${tokens(stake)}`, ...asked];
+      await confirm(context, `${[`Register ${key.address} on chain ${deployment.chainId}`, ...moves].join("; ")}?`);
+    }
 
     const endpoint = endpointOf(config);
     const registered = await registerProvider(market, sender, { endpoint, hardware });
     context.say(
       `provider ${key.address} ${registered}: ${hardware.device}, ${hardware.tokensPerSecond.toFixed(1)} tokens/s`,
     );
-    const staked = await stakeUpTo(market, sender, stake);
-    context.say(staked > 0n ? `staked ${tokens(staked)}` : `the stake covers ${tokens(stake)} already`);
+    const staked = models.length === 0 ? baseUnits(0n) : await stakeUpTo(market, sender, stake);
+    if (models.length === 0) context.say("nothing is staked: there is no model to answer for yet");
+    else context.say(staked > 0n ? `staked ${tokens(staked)}` : `the stake covers ${tokens(stake)} already`);
     const published = [];
     for (const { model, terms } of offers) {
       const outcome = await publishOffer(market, sender, { payee: key.address, asset: model.asset, terms });
-      context.say(
-        `offer for ${model.name} ${outcome}: ${formatAmount(terms.priceIn)} in, ${formatAmount(terms.priceOut)} out, ${formatAmount(terms.priceUnit)} a step, for 10^6`,
-      );
+      context.say(`offer for ${model.name} ${outcome}: ${priceText(terms)}`);
       published.push({ asset: model.asset, name: model.name, outcome, ...terms });
     }
     return {
       data: { address: key.address, endpoint, hardware, registered, staked, stake, offers: published },
       text:
         models.length === 0
-          ? "ready, but for a model: run `foldmark init --model PACKAGE_DIR`"
+          ? "registered, without a model: get one with `foldmark models fetch default`, then run `foldmark init --model DIR --price-in .. --price-out ..`"
           : "ready: run `foldmark start`",
     };
   },
 };
 
-const pricesOf = ({ options }: CommandInput) =>
-  [
-    ["--price-in", options.priceIn],
-    ["--price-out", options.priceOut],
-    ["--price-unit", options.priceUnit],
-  ] as const;
+const PRICE_FLAGS = { in: "--price-in", out: "--price-out", unit: "--price-unit" };
+const PRICE_NAMES = ["in", "out", "unit"] as const;
+
+const saidPrices = ({ options }: CommandInput) => ({
+  in: options.priceIn,
+  out: options.priceOut,
+  unit: options.priceUnit,
+});
 
 async function createOrOpenKey({ signer }: NodeConfig, say: (line: string) => void): Promise<NodeKey> {
   if (existsSync(signer.keystore))
@@ -140,15 +153,18 @@ async function measure(
   }
 }
 
-/** Prices from flags, else from the settings' offer for the model by name or asset, else free. */
-function termsOf({ name, asset }: OpenedModel, { options }: CommandInput, { offers }: NodeConfig): OfferTerms {
-  const offer = offers.find(({ model }) => model === name || model === asset);
-  return {
-    priceIn: amountOf(options.priceIn ?? offer?.in ?? "0", { name: "--price-in" }),
-    priceOut: amountOf(options.priceOut ?? offer?.out ?? "0", { name: "--price-out" }),
-    priceUnit: amountOf(options.priceUnit ?? offer?.unit ?? "0", { name: "--price-unit" }),
-    capacity: offer?.capacity ?? 1,
-  };
+/** Prices from flags, else from the settings' offer for the model by name or asset, else as they are published. */
+function termsOf(
+  { name, asset, kind }: OpenedModel,
+  input: CommandInput,
+  { config, published }: { config: NodeConfig; published: OfferTerms | undefined },
+): OfferTerms {
+  const offer = config.offers.find(({ model }) => model === name || model === asset);
+  const said = saidPrices(input);
+  return offerTerms(
+    { in: said.in ?? offer?.in, out: said.out ?? offer?.out, unit: said.unit ?? offer?.unit },
+    { model: name, kind, flags: PRICE_FLAGS, published, capacity: offer?.capacity },
+  );
 }
 
 /** Where the node will be. `start` brings it up to date once it listens. */

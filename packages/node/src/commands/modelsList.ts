@@ -16,7 +16,7 @@ export const modelsList: Command = {
       text:
         rows.length === 0
           ? "no models; run `foldmark models fetch default` or `foldmark models import FILE.gguf`"
-          : table(["model", "kind", "licence", "size", "", "asset"], rows),
+          : table(["model", "kind", "licence", "size", "state", "asset"], rows),
     };
   },
 };

@@ -5,6 +5,7 @@ import { askNode } from "../control/client.ts";
 import { readLedgerSummary } from "../store/ledgerSummary.ts";
 import { tokens } from "./amount.ts";
 import type { Command, CommandContext, CommandResult } from "./command.ts";
+import { openConfig } from "./openNode.ts";
 
 const amount = z.coerce.bigint();
 const statusSchema = z.object({
@@ -24,12 +25,13 @@ const statusSchema = z.object({
 export const status: Command = {
   name: "status",
   summary: "Am I serving, is my stake safe, what do I do next",
-  async run({ context }) {
+  async run(input) {
+    const { context } = input;
     try {
       return running(statusSchema.parse(await askNode(context.home.socket, "status")));
     } catch (error) {
       if (codeOf(error) !== "node.not_running") throw error;
-      return stopped(context);
+      return stopped(context, (await openConfig(input)).models.length > 0);
     }
   },
 };
@@ -45,15 +47,16 @@ function running(node: z.infer<typeof statusSchema>): CommandResult {
   return { data: node, text: lines.join("\n") };
 }
 
-function stopped({ home }: CommandContext): CommandResult {
+function stopped({ home }: CommandContext, hasModel: boolean): CommandResult {
   const hasLedger = existsSync(home.ledger);
   const ledger = hasLedger ? readLedgerSummary(home.ledger) : { channels: 0, owed: 0n, openAnswers: 0 };
+  const next = hasLedger ? "run `foldmark start`" : "run `foldmark init`, then `foldmark start`";
   return {
     data: { state: "STOPPED", ...ledger },
     text: [
       `STOPPED  no node runs in ${home.folder}`,
       `money    signed ${tokens(ledger.owed)} on ${ledger.channels} channels   ${ledger.openAnswers} answers can still be challenged`,
-      `todo     ${hasLedger ? "run `foldmark start`" : "run `foldmark init`, then `foldmark start`"}`,
+      `todo     ${hasModel ? next : "run `foldmark init --model DIR` first, then `foldmark start`"}`,
     ].join("\n"),
     exit: EXIT.notRunning,
   };

@@ -10,12 +10,13 @@ import type { NodeConfig } from "../config.ts";
 import { type Command, type CommandInput, OPTION } from "./command.ts";
 import { installedPackages } from "./installed.ts";
 import { openConfig } from "./openNode.ts";
+import { receiptIn } from "./receiptFile.ts";
 import { table } from "./table.ts";
 
 export const verify: Command = {
   name: "verify",
   summary: "Check a receipt: signatures, routing, price, and the answer itself by computing it again",
-  args: [{ name: "receipt", summary: "file with a receipt" }],
+  args: [{ name: "receipt", summary: "file with a receipt, or with an answer that holds one" }],
   options: [
     { flags: "--messages <file>", summary: "what was asked: the messages, or the whole body that was sent" },
     { flags: "--body <file>", summary: "the body that was sent, byte for byte: then its hash is compared, too" },
@@ -27,9 +28,9 @@ export const verify: Command = {
   ],
   async run(input) {
     const { args, options } = input;
-    const json = readJson(String(args[0]));
+    const json = receiptIn(readJson(String(args[0])));
     const config = await openConfig(input);
-    const chain = await readerOf(config);
+    const chain = await readerOf(config, input);
     const verification = await verifyReceipt(json, {
       package: await openPackage(await packageOf(json, input, config), { families, verify: "once" }),
       cut: options.cut === true,
@@ -44,7 +45,7 @@ export const verify: Command = {
       data: verification,
       text: [
         table(
-          ["check", "", ""],
+          ["check", "result", "finding"],
           findings.map(({ check, status, detail }) => [check, status, detail]),
         ),
         ok ? "the receipt holds" : "the receipt does not hold",
@@ -67,11 +68,20 @@ async function packageOf(json: unknown, { options, context }: CommandInput, conf
   });
 }
 
-/** The chain is asked where this folder knows a deployment; else the findings say what was not looked up. */
-async function readerOf({ network }: NodeConfig): Promise<ChainReader | undefined> {
+/**
+ * The chain is asked where this folder knows a deployment and somebody answers; else the findings say what was not looked
+ * up.
+ */
+async function readerOf({ network }: NodeConfig, { context }: CommandInput): Promise<ChainReader | undefined> {
   if (!existsSync(network.deployment)) return undefined;
   const deployment = await readDeployment(network.deployment);
-  return chainReader(await connectMarket({ ...network, deployment }));
+  try {
+    return chainReader(await connectMarket({ ...network, deployment }));
+  } catch (error) {
+    if (!(error instanceof FoldmarkError) || error.code !== "chain.unreachable") throw error;
+    context.err(`foldmark: ${error.message} What is looked up on the chain stays unchecked.\n`);
+    return undefined;
+  }
 }
 
 function read(file: string): string {

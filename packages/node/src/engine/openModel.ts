@@ -10,6 +10,7 @@ import {
   readLlamaRequest,
   WorkloadError,
 } from "@foldmark/workloads";
+import { requirePackage } from "../packages/requirePackage.ts";
 import type { RequestSize, ServedModel } from "./answerEngine.ts";
 
 /** A served model whose chats can be read: what the engine's thread needs besides the tensors. */
@@ -22,9 +23,10 @@ export type OpenedModel = ServedModel & {
 
 /**
  * Opens a package for serving: its hashes and roots are checked, and its program is built again.
- * @throws `package.*` of workloads, and `package.mismatch` for a program that no known family explains
+ * @throws `package.missing` where there is none, `package.*` of workloads, and `package.mismatch` for a program that no known family explains
  */
 export async function openModel(folder: string): Promise<OpenedModel> {
+  requirePackage(folder);
   const opened = await openPackage(folder, { families, verify: "once" });
   const reader = readerOf(opened);
   const { manifest } = opened;

@@ -9,8 +9,7 @@ import { FoldmarkError } from "@foldmark/protocol";
  */
 export async function readPassword(file: string | undefined, { message }: { message: string }): Promise<string> {
   if (file !== undefined) {
-    if (!existsSync(file))
-      throw new FoldmarkError("config.unreadable", `There is no password file at ${file}.`, { details: { file } });
+    requirePasswordFile(file);
     return readFileSync(file, "utf8").split(/\r?\n/, 1)[0] ?? "";
   }
   if (!process.stdin.isTTY)
@@ -20,6 +19,15 @@ export async function readPassword(file: string | undefined, { message }: { mess
   const typed = await prompt({ message });
   if (isCancel(typed)) throw new FoldmarkError("cli.usage", "No password was given.");
   return typed;
+}
+
+/** @throws `config.unreadable` */
+export function requirePasswordFile(file: string): void {
+  if (existsSync(file)) return;
+  throw new FoldmarkError("config.unreadable", `There is no password file at ${file}.`, {
+    details: { file },
+    hint: "Give --password-file FILE, whose first line is the password.",
+  });
 }
 
 /** Asked twice, so that a slip of the finger does not lock money away. */
