@@ -334,7 +334,7 @@ describe("POST /v1/simulations", () => {
     {
       input: "a volatility out of range",
       over: { parameters: { ...parameters, volatility: 3 } },
-      param: "parameters.volatility * sqrt(maturity)",
+      param: "parameters.volatility",
     },
     {
       input: "a missing strike",
