@@ -181,6 +181,9 @@ describe("foldmark verify", () => {
     expect(out).toMatch(/^request +unchecked .*give the whole body to compare temperature/m);
     expect(out).toMatch(/^market +unchecked/m);
 
+    expect(await foldmark(["verify", answer, "--package", "/nowhere"])).toMatchObject({
+      ...{ exit: 8, err: expect.stringContaining("There is no model package in /nowhere") },
+    });
     const brief = file("brief.json", { x_foldmark: { receipt_url: "/v1/receipts/0x12" } });
     expect(await foldmark(["verify", brief])).toMatchObject({
       ...{ exit: 3, err: expect.stringContaining("This is an answer. Its receipt is at /v1/receipts/0x12") },

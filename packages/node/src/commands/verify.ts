@@ -7,6 +7,7 @@ import { families, openPackage } from "@foldmark/workloads";
 import { chainReader } from "../chain/chainReader.ts";
 import { connectMarket, readDeployment } from "../chain/market.ts";
 import type { NodeConfig } from "../config.ts";
+import { requirePackage } from "../packages/requirePackage.ts";
 import { type Command, type CommandInput, OPTION } from "./command.ts";
 import { installedPackages } from "./installed.ts";
 import { openConfig } from "./openNode.ts";
@@ -55,9 +56,12 @@ export const verify: Command = {
   },
 };
 
-/** The folder that was named, or the installed package of the receipt's model. */
+/** The folder that was named, or the installed package of the receipt's model. @throws `package.missing` */
 async function packageOf(json: unknown, { options, context }: CommandInput, config: NodeConfig): Promise<string> {
-  if (typeof options.package === "string") return path.resolve(options.package);
+  if (typeof options.package === "string") {
+    requirePackage(options.package);
+    return path.resolve(options.package);
+  }
   const asset = assetIdFromUint(parseReceipt(json).channel.model);
   const installed = await installedPackages(context.home, config);
   const found = installed.find((model) => model.asset === asset);
