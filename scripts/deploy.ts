@@ -1,6 +1,7 @@
 // Deploys the market to the chain of RPC_URL by Ignition and writes its addresses: `node scripts/deploy.ts FILE`. The file is
 // what `foldmark init --deployment` and `foldmark-gateway start --deployment` take. Run `npm run build` before.
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { deploymentFromIgnition } from "@foldmark/protocol";
 import hre from "hardhat";
 import Market from "../ignition/modules/Market.ts";
@@ -14,7 +15,10 @@ const connection = await hre.network.create("local");
 const client = await connection.viem.getPublicClient();
 const fromBlock = Number(await client.getBlockNumber());
 const chainId = await client.getChainId();
-const deployed = await connection.ignition.deploy(Market);
+// Ignition goes on with a deployment of the same name, and by default that is the chain's number: a local chain that was
+// started anew would be taken for one that has everything
+const deploymentId = `market-${chainId}-${Date.now()}`;
+const deployed = await connection.ignition.deploy(Market, { deploymentId });
 const addresses = {
   TestUSD: deployed.testUSD.address,
   ModelRegistry: deployed.modelRegistry.address,
@@ -22,5 +26,6 @@ const addresses = {
   ProviderRegistry: deployed.providerRegistry.address,
 };
 const deployment = deploymentFromIgnition(addresses, { chainId, fromBlock });
+await rm(path.resolve("ignition/deployments", deploymentId), { recursive: true, force: true });
 await writeFile(file, `${JSON.stringify(deployment, null, 2)}\n`);
 console.log(JSON.stringify(deployment, null, 2));

@@ -156,7 +156,10 @@ describe("the story", () => {
     const logOf = (file: string) => readFileSync(path.join(logs, file), "utf8");
     /** What nodes and gateway print; the chain's own log prints its test keys, and `keys create` shows the key once. */
     const ours = () => readdirSync(logs).filter((file) => !/chain|build|deployment|gateway-keys/.test(file));
-    const homes = () => readdirSync(work).filter((name) => name !== "logs");
+    const homes = () =>
+      readdirSync(work, { withFileTypes: true }).flatMap((entry) =>
+        entry.isDirectory() && entry.name !== "logs" ? [entry.name] : [],
+      );
 
     it("hold no key, no password, no prompt and no answer", async () => {
       expect(ours().filter((file) => /provider|mallory|\d-gateway/.test(file))).toHaveLength(6);

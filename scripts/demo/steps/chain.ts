@@ -14,6 +14,8 @@ const HARDHAT = path.resolve("node_modules/hardhat/dist/src/cli.js");
 /** The chain and the contracts, with the gas of each. */
 export async function chainStep(stage: Stage, progress: Progress): Promise<StepResult> {
   const { chain, gas } = await startChain(stage, progress);
+  const missing = Object.values(NAMES).filter((name) => !gas[name]);
+  if (missing.length > 0) throw new Error(`the chain shows no deployment of ${missing.join(", ")}`);
   stage.chain = chain;
   return {
     lines: [
