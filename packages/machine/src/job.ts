@@ -6,23 +6,19 @@ import { BYTES, type Program, sizeAt, type TensorDecl } from "./program.ts";
 export const tensorByteLength = ({ type, rows, cols }: TensorDecl, T: number): number =>
   sizeAt(rows, { t: 0, T }) * sizeAt(cols, { t: 0, T }) * BYTES[type];
 
-/** Reads every constant and checks its length. @throws `machine.bad_constant` */
+/** Reads a constant and checks its length. @throws `machine.bad_constant` */
+export function readConstant(program: Program, source: ConstantSource, constant: number): TensorBytes {
+  const bytes = source(constant);
+  const declared = program.constants[constant];
+  const wanted = declared ? tensorByteLength(declared, 1) : 0;
+  if (bytes.length === wanted) return bytes;
+  const message = `Constant ${constant} has ${bytes.length} bytes, the program says ${wanted}.`;
+  throw new MachineError("machine.bad_constant", message, { constant, length: bytes.length, wanted });
+}
+
+/** Reads every constant. @throws `machine.bad_constant` */
 export const loadConstants = (program: Program, source: ConstantSource): TensorBytes[] =>
-  program.constants.map((decl, index) => {
-    const bytes = source(index);
-    const wanted = tensorByteLength(decl, 1);
-    if (bytes.length !== wanted)
-      throw new MachineError(
-        "machine.bad_constant",
-        `Constant ${index} has ${bytes.length} bytes, the program says ${wanted}.`,
-        {
-          constant: index,
-          length: bytes.length,
-          wanted,
-        },
-      );
-    return bytes;
-  });
+  program.constants.map((_, index) => readConstant(program, source, index));
 
 /** Checks T and the length of every tensor of a job. @throws `machine.bad_job` naming the tensor */
 export function checkJob(program: Program, { T, request, claimed }: Job): void {

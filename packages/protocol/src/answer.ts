@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Domain } from "./domain.ts";
 import { addressSchema, type ChannelId, channelIdSchema, type StatementId, statementIdSchema } from "./ids.ts";
 import { type BaseUnits, baseUnitsCodec } from "./money.ts";
-import { recoverSigner, type Signer, signatureSchema } from "./signature.ts";
+import { recoverSigner, type Signer } from "./signature.ts";
 import { typedStruct } from "./typedStruct.ts";
 
 /** Claim and charge in one signature, by the payee or its operator: one for each answer, one for each ceiling. */
@@ -55,4 +55,3 @@ export const answerCodec = z.strictObject({
   charged: baseUnitsCodec,
   until: secondsCodec,
 });
-export const signedAnswerCodec = z.strictObject({ answer: answerCodec, signature: signatureSchema });

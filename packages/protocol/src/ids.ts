@@ -37,9 +37,7 @@ function idSchema<Name extends string>(name: Name) {
 export const channelIdSchema = idSchema("ChannelId");
 export const statementIdSchema = idSchema("StatementId");
 export const modelIdSchema = idSchema("ModelId");
-export const jobIdSchema = idSchema("JobId");
 export const assetIdSchema = idSchema("AssetId");
-export const receiptIdSchema = idSchema("ReceiptId");
 export const hashSchema = idSchema("Hash");
 
 /** An address in, its EIP-55 form out; mixed case must already have the right checksum. */

@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { Domain } from "./domain.ts";
 import { type ChannelId, channelIdSchema } from "./ids.ts";
 import { type BaseUnits, baseUnitsCodec } from "./money.ts";
-import { recoverSigner, type Signer, signatureSchema } from "./signature.ts";
+import { recoverSigner, type Signer } from "./signature.ts";
 import { typedStruct } from "./typedStruct.ts";
 
 /** A payer's promise. Cumulative: a lost or repeated voucher changes nothing, the highest one counts. It never expires. */
@@ -34,4 +34,3 @@ export async function recoverVoucherSigner(domain: Domain, { voucher, signature 
 
 /** zod schema of a voucher in JSON; the ceiling is a decimal string. */
 export const voucherCodec = z.strictObject({ channelId: channelIdSchema, maxClaimableAmount: baseUnitsCodec });
-export const signedVoucherCodec = z.strictObject({ voucher: voucherCodec, signature: signatureSchema });

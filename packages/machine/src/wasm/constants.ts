@@ -1,6 +1,5 @@
 import type { ConstantSource } from "../engine.ts";
-import { MachineError } from "../errors.ts";
-import { tensorByteLength } from "../job.ts";
+import { readConstant, tensorByteLength } from "../job.ts";
 import { BYTES, type ElementType, type Program, size } from "../program.ts";
 import { paddedColumns, paddedRows } from "./dotKernels.ts";
 import type { Kernels } from "./kernels.ts";
@@ -35,20 +34,9 @@ export function placeConstants(
   );
   const staging = largest > 0 ? arena.allocate(largest) : undefined;
   const loaded = program.constants.map((decl, index) => {
-    const bytes = source(index);
-    const wanted = tensorByteLength(decl, 1);
-    if (bytes.length !== wanted)
-      throw new MachineError(
-        "machine.bad_constant",
-        `Constant ${index} has ${bytes.length} bytes, the program says ${wanted}.`,
-        {
-          constant: index,
-          length: bytes.length,
-          wanted,
-        },
-      );
+    const bytes = readConstant(program, source, index);
     if (staging === undefined || !panels.has(first + index)) {
-      const base = arena.allocate(wanted);
+      const base = arena.allocate(bytes.length);
       arena.bytes.set(bytes, base);
       return { base, range: exactRange(decl.type, bytes) };
     }
@@ -57,7 +45,7 @@ export function placeConstants(
     const panelCount = paddedRows(rows) / 8;
     const packedBytes = panelCount * panelBytes;
     // packing writes every byte but the padding
-    const base = packedBytes === wanted ? arena.allocate(packedBytes) : arena.allocateZeroed(packedBytes);
+    const base = packedBytes === bytes.length ? arena.allocate(packedBytes) : arena.allocateZeroed(packedBytes);
     arena.bytes.set(bytes, staging);
     const largestNorm = kernels.packPanels(staging, rows, columns, base, panelBytes);
     return { base, range: ofType.i8, packed: { panelBytes, panels: panelCount, largestNorm } };

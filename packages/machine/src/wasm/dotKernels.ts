@@ -21,7 +21,6 @@ import {
  * `[N / 8][K / 2][8][2]`, rows padded with zeros to a multiple of 16 and columns to a multiple of 4. A lane belongs to one
  * row of the matrix; two neighbouring activations are broadcast to all lanes, so no sum across lanes is needed.
  */
-export const PANEL_ROWS = 8;
 export const paddedRows = (rows: number): number => Math.ceil(rows / 16) * 16;
 export const paddedColumns = (columns: number): number => Math.ceil(columns / 4) * 4;
 

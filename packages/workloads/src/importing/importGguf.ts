@@ -10,7 +10,6 @@ import { llamaFamily } from "../families/llama.ts";
 import { type GgufFile, openGguf } from "../importers/gguf/file.ts";
 import { convertLlama } from "../llama/convert.ts";
 import { ggufLlama } from "../llama/ggufSource.ts";
-import type { LlamaMaxima } from "../llama/maxima.ts";
 import { llamaProgram } from "../llama/program.ts";
 import type { LlamaSource } from "../llama/source.ts";
 import type { Json } from "../packages/canonicalJson.ts";
@@ -83,7 +82,6 @@ export async function importGguf(path: string, options: ImportOptions): Promise<
     (committed && (await knownReport(sha256))) ??
     (await evaluated({
       source,
-      maxima,
       writer,
       program,
       sequences: sequences.filter(isHeldOut),
@@ -104,7 +102,6 @@ export async function importGguf(path: string, options: ImportOptions): Promise<
 
 type Evaluated = {
   source: LlamaSource;
-  maxima: LlamaMaxima;
   writer: PackageWriter;
   program: ReturnType<typeof llamaProgram>;
   sequences: number[][];
