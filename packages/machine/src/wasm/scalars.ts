@@ -160,22 +160,27 @@ export class ScalarEmitter {
 
   #load(node: Node & { op: "load" }): void {
     const [address, presence] = node.args as [Node, Node?];
-    if (presence !== undefined) {
-      this.get(presence);
-      i32.load8_u({});
-      i32.eqz();
-      if_(null, () => {
-        local.get(this.#frame);
-        i32.const(1);
-        i32.store({ offset: MISSING_OFFSET, align: 4 });
-      });
+    const read = () => {
+      this.get(address);
+      const bits = BYTES[node.type] * 8;
+      if (bits === 8) i64.load8_s({ align: 1 });
+      if (bits === 16) i64.load16_s({ align: 1 });
+      if (bits === 32) i64.load32_s({ align: 1 });
+      if (bits === 64) i64.load({ align: 1 });
+    };
+    if (presence === undefined) {
+      read();
+      return;
     }
-    this.get(address);
-    const bits = BYTES[node.type] * 8;
-    if (bits === 8) i64.load8_s({ align: 1 });
-    if (bits === 16) i64.load16_s({ align: 1 });
-    if (bits === 32) i64.load32_s({ align: 1 });
-    if (bits === 64) i64.load({ align: 1 });
+    this.get(presence);
+    i32.load8_u({});
+    // where nothing was computed the memory holds anything: what follows relies on the range (a divisor that is not 0)
+    if_({ in: [], out: [i64] }, read, () => {
+      local.get(this.#frame);
+      i32.const(1);
+      i32.store({ offset: MISSING_OFFSET, align: 4 });
+      i64.const(node.range.lo);
+    });
   }
 
   #roundShift(value: Node, count: Node): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Engine, Session } from "../../src/engine.ts";
-import { add, eq, mul, openReference, programBuilder, size } from "../../src/index.ts";
+import { add, eq, mul, openReference, programBuilder, size, udiv } from "../../src/index.ts";
 import { openWasm, openWasmWith } from "../../src/wasm/index.ts";
 import { tinyConstants, tinyTransformer } from "./tinyTransformer.ts";
 
@@ -124,6 +124,16 @@ describe("a session of a transformer", () => {
     expect(finish(tokens)).toEqual(new Uint8Array(tokens.length).fill(1));
     expect(finish(tokens.slice(0, 2))).toEqual(Uint8Array.of(1, 1));
     expect(session.steps).toBe(tokens.length);
+  });
+
+  it("divides by what was not wanted once it is computed, not before", async () => {
+    const p = programBuilder({ maxT: 4 });
+    const x = p.fold({ type: "i32" }, ({ t }) => add(t, 1));
+    p.fold({ type: "i32" }, ({ t }) => udiv(add(t, 12), x.at(t, 0, 0)));
+    const engine = await openWasm(p.build(), () => new Uint8Array());
+    const session = engine.open({ request: [] });
+    engine.advance([{ session, steps: 3, claimed: [], want: [] }]);
+    expect(engine.finish(session, { T: 3, request: [], claimed: [] })).toEqual(i32([12, 6, 4]));
   });
 
   it("says that a step is missing rather than judge an answer by it", async () => {
