@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     pool: "forks",
+    setupFiles: ["./test/support/seed.ts"],
     maxWorkers: "100%", // the default of cores - 1 is one file at a time on two cores
     projects: [
       {
