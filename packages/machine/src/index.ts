@@ -20,6 +20,7 @@ export * from "./ops.ts";
 export * from "./program.ts";
 export * from "./reference/index.ts";
 export { checkWants, type SessionRules, sessionRules } from "./session.ts";
+export * from "./trace/index.ts";
 export {
   ACCEPTANCE_LIMITS,
   type AcceptanceLimits,

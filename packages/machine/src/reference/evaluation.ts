@@ -27,7 +27,7 @@ export class Evaluation {
       tensor: tensorOperand(program, () => this.inputs),
       fold: ({ stage, fold, t, r, c }) => {
         const matrix = earlier && stage < last ? earlier(stage, fold, t) : this.matrix(stage, fold, t);
-        const value = matrix[r * this.#shape(stage, fold, t).cols + c];
+        const value = matrix[r * this.shape(stage, fold, t).cols + c];
         if (value === undefined)
           throw new RangeError(`Stage ${stage}, fold ${fold} has no element (${t}, ${r}, ${c}).`);
         return value;
@@ -55,6 +55,11 @@ export class Evaluation {
     return elementBytes(this.#program.stages[stage]?.folds[fold]?.type ?? "i64", this.matrix(stage, fold, t));
   }
 
+  /** Takes these elements for a fold at one step, so that what loads them is computed from them. */
+  give({ stage, fold, t }: { stage: number; fold: number; t: number }, values: bigint[]): void {
+    this.#matrices.set(`${stage} ${fold} ${t}`, values);
+  }
+
   #nextStep(stage: number, t: number): number {
     let step = t;
     while (step > 0 && !this.#matrices.has(`${stage} 0 ${step - 1}`)) step--;
@@ -65,7 +70,7 @@ export class Evaluation {
     const key = `${stage} ${fold} ${t}`;
     const known = this.#matrices.get(key);
     if (known) return known;
-    const { rows, cols } = this.#shape(stage, fold, t);
+    const { rows, cols } = this.shape(stage, fold, t);
     const job = { T: this.inputs.T, operands: this.#operands };
     const values = Array.from({ length: rows * cols }, (_, e) =>
       element(this.#program, { stage, fold, t, r: Math.floor(e / cols), c: e % cols }, job),
@@ -74,7 +79,7 @@ export class Evaluation {
     return values;
   }
 
-  #shape(stage: number, fold: number, t: number): { rows: number; cols: number } {
+  shape(stage: number, fold: number, t: number): { rows: number; cols: number } {
     const decl = this.#program.stages[stage]?.folds[fold];
     if (!decl) throw new RangeError(`There is no fold ${fold} in stage ${stage}.`);
     const when = { t, T: this.inputs.T };
