@@ -13,6 +13,7 @@ export {
 } from "./encode.ts";
 export type * from "./engine.ts";
 export { MachineError } from "./errors.ts";
+export * from "./evidence/index.ts";
 export * from "./expression.ts";
 export { analyseIntervals, type Interval, type IntervalAnalysis, type IntervalEnvironment } from "./intervals.ts";
 export { checkJob, checkRequest, loadConstants, tensorByteLength } from "./job.ts";

@@ -41,6 +41,19 @@ export function element(program: Program, at: ElementAddress, job: { T: number; 
   return saturate(fold.type, finish ? evaluate(finish, { ...variables, acc }, load) : acc);
 }
 
+/** The body of a fold at one k: of an argmax, what decides between two indices. */
+export function bodyAt(
+  program: Program,
+  at: ElementAddress & { k: number },
+  job: { T: number; operands: Operands },
+): bigint {
+  const fold = program.stages[at.stage]?.folds[at.fold];
+  if (!fold) throw new RangeError(`There is no fold ${at.fold} in stage ${at.stage}.`);
+  const { t, r, c, k } = at;
+  const variables = { t: BigInt(t), r: BigInt(r), c: BigInt(c), k: BigInt(k), T: BigInt(job.T), acc: 0n };
+  return evaluate(decoded(program, at, fold).body, variables, loader(program, at, job));
+}
+
 type LoadNode = Extract<Expression, { op: "tensor" | "fold" | "now" | "prev" }>;
 type LoadValue = (node: LoadNode, index: readonly bigint[]) => bigint;
 
