@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { artifacts } from "hardhat";
 
 const file = new URL("../packages/protocol/src/abi.ts", import.meta.url);
-const names = ["ProviderRegistry", "ModelRegistry", "PaymentChannels", "TestUSD"];
+const names = ["ProviderRegistry", "ModelRegistry", "PaymentChannels", "Court", "Referee", "TestUSD"];
 const constant = (name: string) => `${name.replace(/^[A-Z]+?(?=[A-Z][a-z])|^[A-Z]/, (head) => head.toLowerCase())}Abi`;
 const drop = (key: string, value: unknown) => (key === "internalType" ? undefined : value);
 const tables = await Promise.all(

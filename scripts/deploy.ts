@@ -23,6 +23,8 @@ const addresses = {
   TestUSD: deployed.testUSD.address,
   ModelRegistry: deployed.modelRegistry.address,
   PaymentChannels: deployed.paymentChannels.address,
+  Court: deployed.court.address,
+  Referee: deployed.referee.address,
   ProviderRegistry: deployed.providerRegistry.address,
 };
 const deployment = deploymentFromIgnition(addresses, { chainId, fromBlock });

@@ -71,7 +71,8 @@ interface ICourt {
     event CreditWithdrawn(address indexed account, uint256 amount);
 
     error ZeroAddress();
-    error BadClocks(uint256 payeeSeconds, uint256 challengerSeconds, uint256 floorSeconds);
+    /// @notice A floor of zero or above a clock, a step above the payee's clock, or a clock that does not fit.
+    error BadClocks(uint256 payeeSeconds, uint256 challengerSeconds, uint256 slotStepSeconds, uint256 floorSeconds);
     /// @notice `key` neither is `payee` nor may do this for it.
     error NotAllowed(address key);
     error WindowClosed(uint64 until);

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAccounts, Income, Stake} from "./IAccounts.sol";
+import {Court} from "../court/Court.sol";
+import {ICourt} from "../court/ICourt.sol";
+import {IReferee} from "../court/IReferee.sol";
+import {IAccounts, Income, Stake, Terms} from "./IAccounts.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
+import {IPaymentChannels} from "./IPaymentChannels.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
@@ -20,9 +24,13 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
 
     uint40 private constant FOREVER = type(uint40).max;
     uint256 private constant MAX_DURATION_SECONDS = 3650 days;
+    /// @dev Of what a conviction takes from stake: one part to the challenger, one to the payer, what is left is burnt. Half
+    ///      has to be: a liar may be its own challenger and its own payer, and only what it cannot get back deters it.
+    uint256 private constant CONVICTION_PARTS = 4;
 
     IERC20 public immutable token;
     IModelRegistry public immutable models;
+    ICourt public immutable court;
     uint256 public immutable WINDOW;
     uint256 public immutable CLOCKS;
     uint256 public immutable HOLD;
@@ -36,29 +44,33 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     mapping(address payee => uint96) private _ready;
     mapping(address account => uint256) private _credits;
     mapping(address payee => mapping(address key => uint40 until)) private _answerableUntil;
+    mapping(bytes32 channelId => uint256) private _compensations;
 
-    constructor(
-        IERC20 settlementToken,
-        IModelRegistry modelRegistry,
-        uint256 windowSeconds,
-        uint256 clocksSeconds,
-        uint256 noticeSeconds,
-        uint256 penalty
-    ) {
-        bool tooLong = windowSeconds > MAX_DURATION_SECONDS || clocksSeconds > MAX_DURATION_SECONDS
-            || noticeSeconds > MAX_DURATION_SECONDS;
-        if (tooLong || windowSeconds + clocksSeconds == 0) {
-            revert BadDurations(windowSeconds, clocksSeconds, noticeSeconds);
-        }
+    constructor(IERC20 settlementToken, IModelRegistry modelRegistry, IReferee referee, Terms memory terms) {
+        uint256 clocksSeconds = Math.saturatingAdd(terms.payeeClockSeconds, terms.challengerClockSeconds);
+        if (
+            terms.windowSeconds > MAX_DURATION_SECONDS || clocksSeconds > MAX_DURATION_SECONDS
+                || terms.noticeSeconds > MAX_DURATION_SECONDS
+        ) revert BadDurations(terms.windowSeconds, clocksSeconds, terms.noticeSeconds);
         if (address(settlementToken) == address(0) || address(modelRegistry) == address(0)) revert ZeroAddress();
 
         token = settlementToken;
         models = modelRegistry;
-        WINDOW = windowSeconds;
+        WINDOW = terms.windowSeconds;
         CLOCKS = clocksSeconds;
-        HOLD = windowSeconds + clocksSeconds;
-        NOTICE = noticeSeconds;
-        PENALTY = penalty;
+        HOLD = terms.windowSeconds + clocksSeconds;
+        NOTICE = terms.noticeSeconds;
+        PENALTY = terms.penalty;
+        court = new Court(
+            IPaymentChannels(address(this)),
+            settlementToken,
+            referee,
+            terms.bond,
+            terms.payeeClockSeconds,
+            terms.challengerClockSeconds,
+            terms.slotStepSeconds,
+            terms.floorSeconds
+        );
     }
 
     /* STAKE */
@@ -80,7 +92,7 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         Stake storage account = _stakes[msg.sender];
         if (amount > account.amount) revert StakeTooLow(account.amount, amount);
 
-        uint40 releasedAt = (block.timestamp + HOLD).toUint40();
+        uint40 releasedAt = (block.timestamp + HOLD + 1).toUint40();
         account.unbonding = amount;
         account.releasedAt = releasedAt;
 
@@ -93,6 +105,8 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         amount = account.unbonding;
         if (amount == 0) revert NothingUnbonding(msg.sender);
         if (block.timestamp < account.releasedAt) revert TooEarly(account.releasedAt);
+        uint256 challenges = court.openChallenges(msg.sender);
+        if (challenges > 0) revert ChallengesOpen(challenges);
 
         uint96 left = account.amount - uint96(amount); // unbonding <= amount at all times
         account.amount = left;
@@ -102,6 +116,26 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
         emit Unbonded(msg.sender, amount, left);
 
         token.safeTransfer(msg.sender, amount);
+    }
+
+    /// @inheritdoc IAccounts
+    function convict(address payee, address challenger, bytes32 channelId) external returns (uint256 taken) {
+        if (msg.sender != address(court)) revert NotAllowed(msg.sender);
+
+        // all held income is burnt, none shared: a liar would convict itself to get a part of it past the hold
+        (Income memory income, uint96 released) = _rolled(payee);
+        uint256 burnt = uint256(income.previous) + income.current;
+        (income.previous, income.current) = (0, 0);
+        _incomes[payee] = income;
+        if (released > 0) _ready[payee] += released;
+        taken = Math.min(PENALTY, _stakes[payee].amount);
+        if (taken > 0) _takeStake(payee, uint96(taken)); // at most the stake
+        uint256 part = taken / CONVICTION_PARTS;
+        _credits[challenger] += part;
+        _compensations[channelId] += part;
+        burnt += taken - 2 * part;
+
+        emit Convicted(payee, challenger, channelId, taken, burnt);
     }
 
     /* INCOME */
@@ -165,6 +199,11 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IAccounts
+    function compensationOf(bytes32 channelId) external view returns (uint256) {
+        return _compensations[channelId];
+    }
+
+    /// @inheritdoc IAccounts
     function creditOf(address account) external view returns (uint256) {
         return _credits[account];
     }
@@ -185,6 +224,13 @@ abstract contract Accounts is IAccounts, ReentrancyGuardTransient {
 
     function _credit(address account, uint256 amount) internal {
         _credits[account] += amount;
+    }
+
+    /// @dev Credits `payer`, whose channel it is, what has been set aside for `channelId`.
+    function _creditCompensation(bytes32 channelId, address payer) internal returns (uint256 amount) {
+        amount = _compensations[channelId];
+        _compensations[channelId] = 0;
+        _credit(payer, amount);
     }
 
     function _addReady(address payee, uint256 amount) internal {

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ICourt} from "../court/ICourt.sol";
+import {IReferee} from "../court/IReferee.sol";
 import {MarketTest} from "../mocks/MarketTest.sol";
-import {IAccounts, Stake} from "./IAccounts.sol";
+import {IAccounts, Stake, Terms} from "./IAccounts.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {PaymentChannels} from "./PaymentChannels.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
@@ -18,15 +20,33 @@ contract AccountsTest is MarketTest {
         vm.assertEq(channels.PENALTY(), 10 * TUSD, "PENALTY");
     }
 
-    function test_constructor_refusesNoHoldAndTimesThatDoNotFit() public {
-        vm.expectRevert(abi.encodeWithSelector(IAccounts.BadDurations.selector, 0, 0, 1));
-        new PaymentChannels(token, models, 0, 0, 1, 1);
-        vm.expectRevert(abi.encodeWithSelector(IAccounts.BadDurations.selector, 1, 1, 3650 days + 1));
-        new PaymentChannels(token, models, 1, 1, 3650 days + 1, 1);
+    function test_constructor_refusesTimesThatDoNotFit() public {
+        Terms memory terms = _terms();
+        terms.noticeSeconds = 3650 days + 1;
+        _refused(terms, abi.encodeWithSelector(IAccounts.BadDurations.selector, WINDOW, CLOCKS, 3650 days + 1));
+        terms = _terms();
+        terms.windowSeconds = 3650 days + 1;
+        _refused(terms, abi.encodeWithSelector(IAccounts.BadDurations.selector, 3650 days + 1, CLOCKS, NOTICE));
+        terms = _terms();
+        terms.challengerClockSeconds = 3650 days;
+        uint256 clocks = PAYEE_CLOCK + 3650 days;
+        _refused(terms, abi.encodeWithSelector(IAccounts.BadDurations.selector, WINDOW, clocks, NOTICE));
+        terms.payeeClockSeconds = type(uint256).max;
+        _refused(terms, abi.encodeWithSelector(IAccounts.BadDurations.selector, WINDOW, type(uint256).max, NOTICE));
+    }
+
+    function test_constructor_refusesNobodys() public {
         vm.expectRevert(abi.encodeWithSelector(IAccounts.ZeroAddress.selector));
-        new PaymentChannels(IERC20(address(0)), models, 1, 1, 1, 1);
+        new PaymentChannels(IERC20(address(0)), models, referee, _terms());
         vm.expectRevert(abi.encodeWithSelector(IAccounts.ZeroAddress.selector));
-        new PaymentChannels(token, IModelRegistry(address(0)), 1, 1, 1, 1);
+        new PaymentChannels(token, IModelRegistry(address(0)), referee, _terms());
+        vm.expectRevert(abi.encodeWithSelector(ICourt.ZeroAddress.selector));
+        new PaymentChannels(token, models, IReferee(address(0)), _terms());
+    }
+
+    function _refused(Terms memory terms, bytes memory reason) private {
+        vm.expectRevert(reason);
+        new PaymentChannels(token, models, referee, terms);
     }
 
     function test_stake_addsUp() public {
@@ -42,7 +62,7 @@ contract AccountsTest is MarketTest {
 
     function test_finishUnbond_waitsForTheHold() public {
         _stake(100);
-        uint256 releasedAt = block.timestamp + HOLD;
+        uint256 releasedAt = block.timestamp + HOLD + 1;
         vm.expectEmit(address(channels));
         emit IAccounts.UnbondStarted(payee, 40, releasedAt);
         _startUnbond(40);
@@ -65,9 +85,9 @@ contract AccountsTest is MarketTest {
     function test_startUnbond_restartsTheWaitForTheWhole() public {
         _stake(100);
         _startUnbond(40);
-        vm.warp(block.timestamp + HOLD);
+        vm.warp(block.timestamp + HOLD + 1);
         _startUnbond(70);
-        uint256 releasedAt = block.timestamp + HOLD;
+        uint256 releasedAt = block.timestamp + HOLD + 1;
         vm.prank(payee);
         vm.expectRevert(abi.encodeWithSelector(IAccounts.TooEarly.selector, releasedAt));
         channels.finishUnbond();
@@ -87,7 +107,7 @@ contract AccountsTest is MarketTest {
         _stake(100);
         _startUnbond(40);
         _startUnbond(0);
-        vm.warp(block.timestamp + HOLD);
+        vm.warp(block.timestamp + HOLD + 1);
         vm.prank(payee);
         vm.expectRevert(abi.encodeWithSelector(IAccounts.NothingUnbonding.selector, payee));
         channels.finishUnbond();

@@ -60,6 +60,8 @@ interface IPaymentChannels is IAccounts {
     event Exited(bytes32 indexed id, uint256 amount);
     /// @notice The payee had redeemed `excess` too much; `paid` went to the payer and as much again was burnt.
     event Overcharged(bytes32 indexed id, address indexed payee, uint256 excess, uint256 paid);
+    /// @notice What convictions had set aside for the channel was credited to its payer.
+    event CompensationCredited(bytes32 indexed id, address indexed payer, uint256 amount);
     /// @notice Income of `model` was credited: `toParents` to its parents' income, `toOwner` to `owner`.
     event ModelIncomeTaken(uint256 indexed model, address indexed owner, uint256 toOwner, uint256 toParents);
 
@@ -131,6 +133,9 @@ interface IPaymentChannels is IAccounts {
         bytes32 r,
         bytes32 vs
     ) external returns (uint256 paid);
+
+    /// @notice Credits the payer of `c` what convictions have set aside for it. Anyone may call it, at any time.
+    function takeCompensation(Channel calldata c) external returns (uint256 amount);
 
     /// @notice The id of a channel: the EIP-712 digest of its terms.
     function channelIdOf(Channel calldata c) external view returns (bytes32);

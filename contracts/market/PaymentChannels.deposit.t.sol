@@ -133,7 +133,7 @@ contract PaymentChannelsDepositTest is MarketTest {
 
     function test_depositWithAuthorization_noticesATokenThatOnlySwallowsTheCall() public {
         IERC20 silent = IERC20(address(new SilentToken()));
-        PaymentChannels fooled = new PaymentChannels(silent, models, WINDOW, CLOCKS, NOTICE, TUSD);
+        PaymentChannels fooled = new PaymentChannels(silent, models, referee, _terms());
         vm.expectRevert(abi.encodeWithSelector(IPaymentChannels.NotPaid.selector, 0, 11));
         fooled.depositWithAuthorization(_aChannel(), 11, 0, type(uint256).max, "first", "");
     }
@@ -156,7 +156,7 @@ contract PaymentChannelsDepositTest is MarketTest {
         ];
         for (uint256 i = 0; i < calls.length; ++i) {
             ReenteringToken reentering = new ReenteringToken();
-            PaymentChannels target = new PaymentChannels(reentering, models, WINDOW, CLOCKS, NOTICE, TUSD);
+            PaymentChannels target = new PaymentChannels(reentering, models, referee, _terms());
             reentering.mint(payer, 10);
             vm.startPrank(payer);
             reentering.approve(address(target), 10);

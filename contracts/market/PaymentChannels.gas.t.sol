@@ -117,7 +117,7 @@ contract PaymentChannelsGasTest is MarketTest {
         vm.prank(payee);
         channels.startUnbond(TUSD);
         vm.snapshotGasLastCall(GROUP, "startUnbond");
-        vm.warp(block.timestamp + HOLD);
+        vm.warp(block.timestamp + HOLD + 1);
         vm.prank(payee);
         channels.finishUnbond();
         vm.snapshotGasLastCall(GROUP, "finishUnbond");

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IReferee} from "../court/IReferee.sol";
 import {Accounts} from "./Accounts.sol";
+import {Terms} from "./IAccounts.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {Balance, Exit, IPaymentChannels, Row, Status} from "./IPaymentChannels.sol";
 import {IReceiveWithAuthorization} from "./IReceiveWithAuthorization.sol";
@@ -17,8 +19,8 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 /// @title PaymentChannels
 /// @notice One escrow for each payer, payee, model and salt, drained by the payer's cumulative vouchers.
-/// @dev Invariant: token balance = deposits not redeemed + stakes + held and ready income + credits + models' income
-///      + what was burnt, which is credited to nobody and stays here.
+/// @dev Invariant: token balance = deposits not redeemed + stakes + held and ready income + credits + compensations
+///      + models' income + what was burnt, which is credited to nobody and stays here.
 contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
     using SafeERC20 for IERC20;
     using SafeCast for uint256;
@@ -37,14 +39,9 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
     constructor(
         IERC20 settlementToken,
         IModelRegistry modelRegistry,
-        uint256 windowSeconds,
-        uint256 clocksSeconds,
-        uint256 noticeSeconds,
-        uint256 penalty
-    )
-        Accounts(settlementToken, modelRegistry, windowSeconds, clocksSeconds, noticeSeconds, penalty)
-        EIP712("Foldmark", "1")
-    {}
+        IReferee referee,
+        Terms memory terms
+    ) Accounts(settlementToken, modelRegistry, referee, terms) EIP712("Foldmark", "1") {}
 
     /* MONEY IN */
 
@@ -191,6 +188,15 @@ contract PaymentChannels is IPaymentChannels, Accounts, EIP712, Multicall {
         emit Overcharged(id, a.payee, excess, paid);
 
         token.safeTransfer(c.payer, paid);
+    }
+
+    /// @inheritdoc IPaymentChannels
+    function takeCompensation(Channel calldata c) external returns (uint256 amount) {
+        bytes32 id = channelIdOf(c);
+        amount = _creditCompensation(id, c.payer);
+        if (amount == 0) return 0;
+
+        emit CompensationCredited(id, c.payer, amount);
     }
 
     /* VIEWS */

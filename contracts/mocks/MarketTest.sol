@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Court} from "../court/Court.sol";
+import {Referee} from "../court/Referee.sol";
+import {Terms} from "../market/IAccounts.sol";
 import {Parent, Registration} from "../market/IModelRegistry.sol";
 import {Row, Status} from "../market/IPaymentChannels.sol";
 import {ModelRegistry} from "../market/ModelRegistry.sol";
@@ -16,7 +19,13 @@ import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/Messa
 abstract contract MarketTest is Test {
     uint96 internal constant TUSD = 1_000_000;
     uint256 internal constant WINDOW = 3 days;
-    uint256 internal constant CLOCKS = 2 days;
+    uint256 internal constant PAYEE_CLOCK = 26 hours;
+    uint256 internal constant CHALLENGER_CLOCK = 22 hours;
+    uint256 internal constant CLOCKS = PAYEE_CLOCK + CHALLENGER_CLOCK;
+    uint256 internal constant SLOT_STEP = 1 hours;
+    uint256 internal constant FLOOR = 2 hours;
+    uint96 internal constant PENALTY = 10 * TUSD;
+    uint96 internal constant BOND = 2 * TUSD;
     uint256 internal constant HOLD = WINDOW + CLOCKS;
     uint256 internal constant NOTICE = 1 days;
     uint16 internal constant ROYALTY_BPS = 500;
@@ -32,7 +41,9 @@ abstract contract MarketTest is Test {
 
     TestUSD internal token;
     ModelRegistry internal models;
+    Referee internal referee;
     PaymentChannels internal channels;
+    Court internal court;
     ProviderRegistry internal providers;
     address internal payer;
     address internal signer;
@@ -49,13 +60,28 @@ abstract contract MarketTest is Test {
         (payee, operator) = (vm.addr(PAYEE_KEY), vm.addr(OPERATOR_KEY));
         token = new TestUSD();
         models = new ModelRegistry("ipfs://collection");
-        channels = new PaymentChannels(token, models, WINDOW, CLOCKS, NOTICE, 10 * TUSD);
+        referee = new Referee();
+        channels = new PaymentChannels(token, models, referee, _terms());
+        court = Court(address(channels.court()));
         providers = new ProviderRegistry(channels);
         model = _register(author, _aRegistration(1));
         _fund(payer, 1_000 * TUSD);
         _fund(payee, 1_000 * TUSD);
         vm.prank(payee);
         channels.setOperator(operator, true);
+    }
+
+    function _terms() internal pure returns (Terms memory) {
+        return Terms({
+            windowSeconds: WINDOW,
+            noticeSeconds: NOTICE,
+            penalty: PENALTY,
+            bond: BOND,
+            payeeClockSeconds: PAYEE_CLOCK,
+            challengerClockSeconds: CHALLENGER_CLOCK,
+            slotStepSeconds: SLOT_STEP,
+            floorSeconds: FLOOR
+        });
     }
 
     /* MODELS */

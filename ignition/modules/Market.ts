@@ -3,22 +3,24 @@
 import { buildModule } from "@nomicfoundation/hardhat-ignition/modules";
 
 export default buildModule("Market", (m) => {
-  const windowSeconds = m.getParameter("windowSeconds", 600n);
-  const clocksSeconds = m.getParameter("clocksSeconds", 600n);
-  const noticeSeconds = m.getParameter("noticeSeconds", 600n);
-  const penalty = m.getParameter("penalty", 10_000_000n); // 10 TUSD
+  const terms = {
+    windowSeconds: m.getParameter("windowSeconds", 600n),
+    noticeSeconds: m.getParameter("noticeSeconds", 600n),
+    penalty: m.getParameter("penalty", 10_000_000n), // 10 TUSD
+    bond: m.getParameter("bond", 2_000_000n), // 2 TUSD
+    payeeClockSeconds: m.getParameter("payeeClockSeconds", 300n),
+    challengerClockSeconds: m.getParameter("challengerClockSeconds", 300n),
+    slotStepSeconds: m.getParameter("slotStepSeconds", 15n),
+    floorSeconds: m.getParameter("floorSeconds", 60n),
+  };
   const contractUri = m.getParameter("contractUri", "");
 
   const testUSD = m.contract("TestUSD");
   const modelRegistry = m.contract("ModelRegistry", [contractUri]);
-  const paymentChannels = m.contract("PaymentChannels", [
-    testUSD,
-    modelRegistry,
-    windowSeconds,
-    clocksSeconds,
-    noticeSeconds,
-    penalty,
-  ]);
+  const referee = m.contract("Referee");
+  const paymentChannels = m.contract("PaymentChannels", [testUSD, modelRegistry, referee, terms]);
+  // the channels make their court, so that neither needs the other's address beforehand
+  const court = m.contractAt("Court", m.staticCall(paymentChannels, "court"));
   const providerRegistry = m.contract("ProviderRegistry", [paymentChannels]);
-  return { testUSD, modelRegistry, paymentChannels, providerRegistry };
+  return { testUSD, modelRegistry, referee, paymentChannels, court, providerRegistry };
 });

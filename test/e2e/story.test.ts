@@ -62,13 +62,23 @@ describe("the story", () => {
     ]);
   });
 
-  it("deploys four contracts and says what each cost", () => {
-    const { contracts } = figuresOf("chain") as { contracts: Record<string, { address: string; gas: number }> };
-    expect(Object.keys(contracts).sort()).toEqual(["ModelRegistry", "PaymentChannels", "ProviderRegistry", "TestUSD"]);
+  it("deploys five contracts, one of which makes the court, and says what each cost", () => {
+    const { contracts, court } = figuresOf("chain") as {
+      contracts: Record<string, { address: string; gas: number }>;
+      court: string;
+    };
+    expect(Object.keys(contracts).sort()).toEqual([
+      "ModelRegistry",
+      "PaymentChannels",
+      "ProviderRegistry",
+      "Referee",
+      "TestUSD",
+    ]);
+    expect(court).toMatch(/^0x[0-9a-fA-F]{40}$/);
     for (const [name, { address, gas }] of Object.entries(contracts)) {
       expect(address, name).toMatch(/^0x[0-9a-fA-F]{40}$/);
-      expect(gas, name).toBeGreaterThan(500_000);
-      expect(gas, name).toBeLessThan(6_000_000);
+      expect(gas, name).toBeGreaterThan(200_000);
+      expect(gas, name).toBeLessThan(10_000_000);
     }
   });
 

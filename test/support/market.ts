@@ -9,7 +9,8 @@ export const TUSD = 1_000_000n;
 /** A chain of its own with the market deployed as in production, by Ignition, and its people. */
 export async function openMarket() {
   const { viem, ethers, ignition, networkHelpers } = await hre.network.create("sim");
-  const { testUSD, modelRegistry, paymentChannels, providerRegistry } = await ignition.deploy(MarketModule);
+  const { testUSD, modelRegistry, referee, paymentChannels, court, providerRegistry } =
+    await ignition.deploy(MarketModule);
   const [deployer, payer, payee, author, stranger] = await viem.getWalletClients();
   if (!deployer || !payer || !payee || !author || !stranger) throw new Error("The chain has too few accounts.");
   const client = await viem.getPublicClient();
@@ -24,7 +25,11 @@ export async function openMarket() {
     verifyingContract: channels.address,
   } as const;
   const people = { payer, payee, author, stranger };
-  const contracts = { token, models, channels, providers };
+  const contracts = {
+    ...{ token, models, channels, providers },
+    court: await viem.getContractAt("Court", court.address),
+    referee: await viem.getContractAt("Referee", referee.address),
+  };
 
   /** Mints `amount` to `account` and lets the channels take it. */
   async function fund(account: WalletClient, amount: bigint) {

@@ -12,7 +12,7 @@ type RpcCall = { id: number; method: string; params?: unknown[] };
 export async function openChain() {
   const connection = await hre.network.create("sim");
   const { provider, ignition, viem, networkHelpers } = connection;
-  const { testUSD, modelRegistry, paymentChannels, providerRegistry } = await ignition.deploy(MarketModule);
+  const deployed = await ignition.deploy(MarketModule);
   const server = createServer(async (request, response) => {
     const { id, method, params = [] }: RpcCall = JSON.parse(await text(request));
     const reply = (body: object) =>
@@ -30,8 +30,9 @@ export async function openChain() {
     chainId: await client.getChainId(),
     fromBlock: 0,
     contracts: {
-      ...{ token: testUSD.address, models: modelRegistry.address },
-      ...{ providers: providerRegistry.address, channels: paymentChannels.address },
+      ...{ token: deployed.testUSD.address, models: deployed.modelRegistry.address },
+      ...{ providers: deployed.providerRegistry.address, channels: deployed.paymentChannels.address },
+      ...{ court: deployed.court.address, referee: deployed.referee.address },
     },
   };
   return {

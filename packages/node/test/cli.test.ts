@@ -38,7 +38,10 @@ const aPasswordFile = () => {
 const aDeployment = () => {
   const file = path.join(aFolder(), "deployment.json");
   const address = (n: number) => `0x${String(n).padStart(40, "0")}`;
-  const contracts = { token: address(1), models: address(2), providers: address(3), channels: address(4) };
+  const contracts = {
+    ...{ token: address(1), models: address(2), providers: address(3) },
+    ...{ channels: address(4), court: address(5), referee: address(6) },
+  };
   writeFileSync(file, JSON.stringify({ chainId: 31337, fromBlock: 0, contracts }));
   return file;
 };

@@ -13,8 +13,8 @@ export const deploymentSchema = z.strictObject({
     models: addressSchema,
     providers: addressSchema,
     channels: addressSchema,
-    court: addressSchema.optional(),
-    referee: addressSchema.optional(),
+    court: addressSchema,
+    referee: addressSchema,
   }),
 });
 export type Deployment = z.infer<typeof deploymentSchema>;
@@ -38,7 +38,7 @@ export function parseDeployment(json: string): Deployment {
     "deployment.malformed",
     `The deployment file is malformed: ${z.prettifyError(parsed.error)}`,
     {
-      hint: "It is written when the contracts are deployed: { chainId, fromBlock, contracts: { token, models, providers, channels } }.",
+      hint: "It is written when the contracts are deployed: { chainId, fromBlock, contracts: { token, models, providers, channels, court, referee } }.",
     },
   );
 }

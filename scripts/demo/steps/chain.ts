@@ -23,12 +23,14 @@ export async function chainStep(stage: Stage, progress: Progress): Promise<StepR
       ...Object.entries(gas).map(
         ([name, { address, used }]) => `${name.padEnd(17)} ${address}  ${used.toLocaleString("en")} gas`,
       ),
+      `${"Court".padEnd(17)} ${chain.deployment.contracts.court}  made by PaymentChannels`,
     ],
     figures: {
       rpc: chain.rpc,
       contracts: Object.fromEntries(
         Object.entries(gas).map(([name, { address, used }]) => [name, { address, gas: Number(used) }]),
       ),
+      court: chain.deployment.contracts.court,
     },
   };
 }
@@ -62,6 +64,7 @@ const NAMES = {
   models: "ModelRegistry",
   channels: "PaymentChannels",
   providers: "ProviderRegistry",
+  referee: "Referee",
 } as const;
 
 /** The gas that each contract's deployment took, by name. */

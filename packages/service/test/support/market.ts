@@ -11,6 +11,16 @@ import { type ChainConnection, connectChain } from "../../src/index.ts";
 const root = new URL("../../../../", import.meta.url);
 const MNEMONIC = "test test test test test test test test test test test junk";
 export const PENALTY = 10_000_000n;
+const TERMS = {
+  windowSeconds: 600n,
+  noticeSeconds: 600n,
+  penalty: PENALTY,
+  bond: 2_000_000n,
+  payeeClockSeconds: 300n,
+  challengerClockSeconds: 300n,
+  slotStepSeconds: 15n,
+  floorSeconds: 60n,
+};
 
 /** A chain of its own whose blocks can be undone. */
 export async function startAnvil() {
@@ -52,17 +62,20 @@ export async function deployMarket(connection: ChainConnection): Promise<Deploym
   }
   const token = await deploy("mocks/TestUSD.sol/TestUSD", []);
   const models = await deploy("market/ModelRegistry.sol/ModelRegistry", [""]);
-  const channels = await deploy("market/PaymentChannels.sol/PaymentChannels", [
-    token,
-    models,
-    600n,
-    600n,
-    600n,
-    PENALTY,
-  ]);
+  const referee = await deploy("court/Referee.sol/Referee", []);
+  const channels = await deploy("market/PaymentChannels.sol/PaymentChannels", [token, models, referee, TERMS]);
+  const court = await connection.client.readContract({
+    address: channels,
+    abi: paymentChannelsAbi,
+    functionName: "court",
+  });
   const providers = await deploy("market/ProviderRegistry.sol/ProviderRegistry", [channels]);
   return parseDeployment(
-    JSON.stringify({ chainId: connection.chainId, fromBlock, contracts: { token, models, channels, providers } }),
+    JSON.stringify({
+      chainId: connection.chainId,
+      fromBlock,
+      contracts: { token, models, channels, providers, court, referee },
+    }),
   );
 }
 
