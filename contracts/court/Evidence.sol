@@ -5,10 +5,10 @@ import {Calldata} from "./Calldata.sol";
 import {CodeLib, Load} from "./Code.sol";
 import {Header} from "./Header.sol";
 import {IReferee, Opening, Record, Statement} from "./IReferee.sol";
-import {ListTree, Siblings} from "./ListTree.sol";
 import {Records} from "./Records.sol";
 import {Sha256} from "./Sha256.sol";
 import {Size} from "./Size.sol";
+import {Siblings, TensorTree} from "./TensorTree.sol";
 
 /// @notice What has been proved of a program and of a job's tensors.
 struct Evidence {
@@ -70,8 +70,8 @@ library EvidenceLib {
         uint256 count = self.header.tensors() + self.header.stages;
         if (index >= count) revert IReferee.BadRecord(record.index);
         uint256 data = Calldata.offsetOf(record.data);
-        Siblings memory path = ListTree.siblings(record.path);
-        bytes32 root = ListTree.rootOfOne(Sha256.leaf(data, record.data.length), index, count, path);
+        Siblings memory path = TensorTree.siblings(record.path);
+        bytes32 root = TensorTree.rootOfOne(Sha256.leaf(data, record.data.length), index, count, path);
         if (root != programRoot || !path.isUsedUp()) revert IReferee.BadRecord(record.index);
         return (index << 128) | (record.data.length << 64) | data;
     }
@@ -162,7 +162,7 @@ library EvidenceLib {
         self.opened = new Opened[](openings.length);
         for (uint256 i = 0; i < openings.length; ++i) {
             Operand memory operand = self._named(openings[i], i);
-            Siblings memory path = ListTree.siblings(openings[i].siblings);
+            Siblings memory path = TensorTree.siblings(openings[i].siblings);
             bytes32 root = self._tensorRoot(operand, openings[i], i, path);
             bytes32 expected = traceRoot;
             if (openings[i].isFold) root = self._traceRoot(root, openings[i], operand, path);
@@ -190,7 +190,7 @@ library EvidenceLib {
         if (range.to != bytes_ && range.to % LEAF_BYTES != 0) revert IReferee.BadOpening(i);
 
         bytes32[] memory leaves = _leaves(range.data, range.to - range.from);
-        return ListTree.root(leaves, opening.first, (bytes_ + LEAF_BYTES - 1) / LEAF_BYTES, path);
+        return TensorTree.root(leaves, opening.first, (bytes_ + LEAF_BYTES - 1) / LEAF_BYTES, path);
     }
 
     /// @dev What an opening names, all of it in range.
@@ -231,10 +231,10 @@ library EvidenceLib {
     ) internal view returns (bytes32) {
         if (operand.order == Records.LOOP) {
             (, uint256 folds) = self.stageRecord(opening.number);
-            node = ListTree.rootOfOne(node, opening.fold, folds, path);
-            node = ListTree.rootOfOne(node, opening.t, operand.steps, path);
+            node = TensorTree.rootOfOne(node, opening.fold, folds, path);
+            node = TensorTree.rootOfOne(node, opening.t, operand.steps, path);
         }
-        return ListTree.rootOfOne(node, opening.number, self.header.stages, path);
+        return TensorTree.rootOfOne(node, opening.number, self.header.stages, path);
     }
 
     /// @dev From a tensor's root to that of its list, and what that has to be.
@@ -253,7 +253,7 @@ library EvidenceLib {
                 (count, base, expected) = (self.header.constants, base + count, s.weightsRoot);
             }
         }
-        root = ListTree.rootOfOne(node, number - base, count, path);
+        root = TensorTree.rootOfOne(node, number - base, count, path);
     }
 
     /* READING */
