@@ -1,100 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Sha256} from "./Sha256.sol";
-
-/// @notice Siblings of an opening, in the calldata, in the order in which they are used.
-struct Siblings {
-    uint256 next; //  calldata offset of the first that is not used yet
-    uint256 end;
-    bool isShort; //  one was wanted that is not there
-}
-
-using ListTree for Siblings global;
-
-/// @notice Trees over lists: neighbours are paired level by level, an unpaired last node moves up unchanged, nothing is
-///         padded.
+/// @title ListTree
+/// @notice Trees over lists of any length: node 2i is paired with 2i + 1, and a last one without a partner moves up as it
+///         is. Nothing is padded, so there is no place in a tree that is not data.
 library ListTree {
-    function siblings(bytes32[] calldata path) internal pure returns (Siblings memory result) {
-        uint256 next;
-        assembly ("memory-safe") {
-            next := path.offset
-        }
-        result.next = next;
-        result.end = next + 32 * path.length;
+    /// @dev SHA-256(00 || data).
+    function leafHash(bytes memory data) internal pure returns (bytes32) {
+        return sha256(abi.encodePacked(hex"00", data));
     }
 
-    /// @notice Whether every sibling was used, and none was missing: anything else is no opening.
-    function isUsedUp(Siblings memory self) internal pure returns (bool) {
-        return !self.isShort && self.next == self.end;
+    /// @dev SHA-256(01 || left || right).
+    function pairHash(bytes32 left, bytes32 right) internal pure returns (bytes32) {
+        return sha256(abi.encodePacked(hex"01", left, right));
     }
 
-    /// @notice The root of a list of `count` nodes of which `nodes` are those from `first` on.
-    /// @dev `first + nodes.length <= count` is the caller's to check. `nodes` is overwritten. At each level one sibling at
-    ///      the left if the range starts at an odd index, then one at the right if it ends at an even one that is not the
-    ///      last. With siblings missing the result is no root, and `isShort` says so.
-    function root(
-        bytes32[] memory nodes,
-        uint256 first,
-        uint256 count,
-        Siblings memory path
-    ) internal view returns (bytes32) {
-        uint256 length = nodes.length;
-        while (count > 1) {
-            length = _parents(nodes, length, first, count, path);
-            first >>= 1;
-            count = (count + 1) >> 1;
-        }
-        return nodes[0];
-    }
-
-    /// @notice The same for one node.
-    function rootOfOne(
+    /// @dev The node `levels` above node number `index` of `count`, whose siblings on the way are `path`. Not `ok` where
+    ///      there is no such node, or where siblings are missing or left over. Total.
+    function climb(
         bytes32 node,
         uint256 index,
         uint256 count,
-        Siblings memory path
-    ) internal view returns (bytes32) {
-        while (count > 1) {
-            if (index & 1 == 1) node = Sha256.node(path._take(), node);
-            else if (index + 1 < count) node = Sha256.node(node, path._take());
-            index >>= 1;
-            count = (count + 1) >> 1;
+        uint256 levels,
+        bytes32[] calldata path
+    ) internal pure returns (bytes32 above, bool ok) {
+        if (index >= count) return (0, false);
+        above = node;
+        uint256 used = 0;
+        for (uint256 level = 0; level < levels; ++level) {
+            bool isRight = index % 2 == 1;
+            if (isRight || index + 1 < count) {
+                if (used == path.length) return (0, false);
+                above = isRight ? pairHash(path[used], above) : pairHash(above, path[used]);
+                ++used;
+            }
+            index /= 2;
+            count = (count + 1) / 2;
         }
-        return node;
+        ok = used == path.length;
     }
 
-    /// @dev Writes the next level over the first of `length` nodes; returns how many it has.
-    function _parents(
-        bytes32[] memory nodes,
-        uint256 length,
-        uint256 first,
-        uint256 count,
-        Siblings memory path
-    ) private view returns (uint256 above) {
-        uint256 i = 0;
-        if (first & 1 == 1) {
-            nodes[0] = Sha256.node(path._take(), nodes[0]);
-            i = 1;
-            above = 1;
+    /// @dev The node `levels` above adjacent ones, of which there are at least one and at most 2^levels; where they are
+    ///      fewer, the last of them is the last of its list. Total.
+    function merge(bytes32[] memory nodes, uint256 levels) internal pure returns (bytes32) {
+        uint256 count = nodes.length;
+        for (uint256 level = 0; level < levels; ++level) {
+            for (uint256 i = 0; i + 1 < count; i += 2) {
+                nodes[i / 2] = pairHash(nodes[i], nodes[i + 1]);
+            }
+            if (count % 2 == 1) nodes[count / 2] = nodes[count - 1];
+            count = (count + 1) / 2;
         }
-        for (; i + 1 < length; i += 2) {
-            nodes[above++] = Sha256.node(nodes[i], nodes[i + 1]);
-        }
-        if (i < length) {
-            nodes[above++] = first + length < count ? Sha256.node(nodes[i], path._take()) : nodes[i];
-        }
-    }
-
-    function _take(Siblings memory self) internal pure returns (bytes32 sibling) {
-        uint256 next = self.next;
-        if (next == self.end) {
-            self.isShort = true;
-            return 0;
-        }
-        self.next = next + 32;
-        assembly ("memory-safe") {
-            sibling := calldataload(next)
-        }
+        return nodes[0];
     }
 }
