@@ -1,4 +1,4 @@
-// program, ops, expression, encode, decode <- intervals <- validate <- builder, commitments, session <- reference, wasm <- testing
+// program, ops, expression, encode, decode <- intervals <- validate <- builder, commitments, session <- reference, wasm <- trace <- evidence, testing
 export * from "./builder/index.ts";
 export { decodeProgram } from "./decode.ts";
 export { elementBytes, RANGE, readElement, saturate } from "./elements.ts";

@@ -88,8 +88,14 @@ export function leafLength(position: Position): number {
 }
 
 /** Tells positions of one trace apart. */
-export const positionKey = ({ list, height, index, stage, t, fold }: Omit<Position, "length" | "tensorBytes">): string =>
-  `${list} ${stage} ${t} ${fold} ${height} ${index}`;
+export const positionKey = ({
+  list,
+  height,
+  index,
+  stage,
+  t,
+  fold,
+}: Omit<Position, "length" | "tensorBytes">): string => `${list} ${stage} ${t} ${fold} ${height} ${index}`;
 
 /** The root of the list that an element of another list stands for. */
 function enter(program: Program, { list, index, stage, t }: Position, T: number): Position {

@@ -27,6 +27,7 @@ import { compileKernels } from "./kernels.ts";
 import { runLastStage } from "./lastStage.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
 import { slotShapeOf } from "./places.ts";
+import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
 import { assertKernels } from "./selfTest.ts";
 import { keptLayout, WasmSession } from "./session.ts";
 import type { FoldCode } from "./sites.ts";
@@ -44,6 +45,8 @@ export type WasmEngine = Engine & {
   sessionBytes(steps: number): number;
   /** How each fold is computed. */
   explain(): Explanation[];
+  /** Computes every element of a job, and shows those that are tapped. */
+  record(job: Job, tapOf: TapOf): Recording;
 };
 
 /**
@@ -164,6 +167,27 @@ class CompiledEngine implements WasmEngine {
     } finally {
       session.close();
     }
+  }
+
+  record(job: Job, tapOf: TapOf): Recording {
+    this.#assertOpen();
+    checkJob(this.program, job);
+    const reserve = () => this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
+    reserve();
+    if (!this.#stepwise) return new WholeRecording(this.#parts, job, tapOf);
+    const openSession = () => {
+      const session = this.#openSession(job.request);
+      try {
+        session.reserve(job.T);
+        reserve();
+        return session;
+      } catch (error) {
+        session.close();
+        throw error;
+      }
+    };
+    const parts = { ...this.#parts, storage: this.#session, isGiven: this.#isGiven, openSession };
+    return new SessionRecording(parts, job, tapOf);
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { type Program, sizeAt } from "../program.ts";
+import { BYTES, type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold, DotStep } from "./compile.ts";
 import { FILL, type Fill, fillsOf } from "./fills.ts";
@@ -6,7 +6,7 @@ import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
-import { copyMatrix, type Place } from "./places.ts";
+import { copyMatrix, isDense, type Place } from "./places.ts";
 import type { Site } from "./sites.ts";
 
 /** Where a session or a whole job has its tensors and folds. */
@@ -21,8 +21,18 @@ export type Scene = {
 /** Copies of a fold's elements that a caller asked for. */
 export type Sink = { fold: number; out: Uint8Array; at: number };
 
-/** One step of one scene. */
-export type Row = { scene: Scene; t: number; slot: number; needs: Uint8Array; sinks: Sink[] };
+/** Sees the elements of a fold at one step, row by row, as they are computed. The bytes are its own during the call only. */
+export type Tap = (bytes: Uint8Array, t: number) => void;
+
+/** One step of one scene. `taps` by fold number. */
+export type Row = {
+  scene: Scene;
+  t: number;
+  slot: number;
+  needs: Uint8Array;
+  sinks: Sink[];
+  taps?: readonly (Tap | undefined)[];
+};
 
 /** Rows that are computed together: weights are read once for all of them. */
 export const BLOCK_ROWS = 64;
@@ -53,6 +63,8 @@ export class Evaluator {
   #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
   #zeros = 0;
   #zeroBytes = 0;
+  /** A step that a tap sees, where it does not lie in one piece. */
+  #shown = new Uint8Array(0);
 
   constructor({ program, folds, compiled, arena, kernels }: EvaluatorParts) {
     this.#folds = folds;
@@ -223,6 +235,28 @@ export class Evaluator {
     run(frame);
     if (place.presence !== 0) this.#arena.bytes[place.presence + row.t] = 1;
     for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);
+    const tap = row.taps?.[fold];
+    if (tap !== undefined) this.show(fold, row, tap);
+  }
+
+  /** Shows a step of a fold, which was computed. */
+  show(fold: number, row: Row, tap: Tap): void {
+    const { code } = this.#compiled[fold] as CompiledFold;
+    const place = this.#placeOf(fold, row);
+    const at = { t: row.t, T: row.scene.T };
+    const from = {
+      address: stepAddress(place, row.t, row.slot),
+      place,
+      rows: sizeAt(code.decl.rows, at),
+      cols: sizeAt(code.decl.cols, at),
+    };
+    const bytes = from.rows * from.cols * BYTES[code.decl.type];
+    if (isDense(code, from)) tap(this.#arena.bytes.subarray(from.address, from.address + bytes), row.t);
+    else {
+      if (this.#shown.length < bytes) this.#shown = new Uint8Array(bytes * 2);
+      copyMatrix(this.#arena.bytes, code, from, { out: this.#shown, at: 0 });
+      tap(this.#shown.subarray(0, bytes), row.t);
+    }
   }
 
   /** Copies a step of a fold, which was computed, to where a caller wants it. */

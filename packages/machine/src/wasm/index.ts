@@ -1,3 +1,4 @@
-// ranges, asm <- graph, arithmetic <- sites, lower <- dotKernels, runDot, scalars, vectors <- foldFunction <- compile <- places, evaluate <- session, wholeJob, lastStage <- engine
+// ranges, asm <- graph, arithmetic <- sites, lower <- dotKernels, runDot, scalars, vectors <- foldFunction <- compile <- places, evaluate <- session, wholeJob, lastStage <- recording <- engine
 export { openWasm, openWasmWith, type WasmEngine, type WasmOptions } from "./engine.ts";
 export type { Explanation } from "./explain.ts";
+export type { Recording, TapOf } from "./recording.ts";

@@ -1,6 +1,6 @@
 import type { Job, MoveResult, Want } from "../engine.ts";
 import { type Program, sizeAt } from "../program.ts";
-import type { Scene } from "./evaluate.ts";
+import type { Scene, Tap } from "./evaluate.ts";
 import { placeAt, shapeOf } from "./places.ts";
 import type { FoldCode } from "./sites.ts";
 import { placeTensors, runStage, sinkFor, type WholeJobParts } from "./wholeJob.ts";
@@ -12,7 +12,7 @@ import { placeTensors, runStage, sinkFor, type WholeJobParts } from "./wholeJob.
 export function runLastStage(
   parts: WholeJobParts,
   kept: Scene,
-  { job, wants }: { job: Job; wants: Want[] },
+  { job, wants, taps = [] }: { job: Job; wants: Want[]; taps?: readonly (Tap | undefined)[] },
 ): MoveResult | undefined {
   const { program, folds, arena, evaluator } = parts;
   const { T } = job;
@@ -32,7 +32,7 @@ export function runLastStage(
     const needs = new Uint8Array(folds.codes.length).fill(1);
     evaluator.takeMissing();
     const sinksAt = (t: number) => sinks.filter((_, i) => wants[i]?.steps === "all" || t === steps - 1);
-    runStage(parts, stage, scene, { needs, sinksAt });
+    runStage(parts, stage, scene, { needs, sinksAt, taps });
     return evaluator.takeMissing() ? undefined : sinks.map(({ out }) => out);
   } finally {
     for (const block of blocks) arena.free(block);

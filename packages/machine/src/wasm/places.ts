@@ -51,11 +51,18 @@ export const placeAt = (base: number, shape: Shape, more: Partial<Place> = {}): 
   presence: more.presence ?? 0,
 });
 
+/** A step's elements in the arena. */
+type Matrix = { address: number; place: Place; rows: number; cols: number };
+
+/** Whether a step's elements lie in one piece, as the machine writes them. */
+export const isDense = ({ decl }: FoldCode, { place, rows, cols }: Matrix): boolean =>
+  place.colStride === BYTES[decl.type] && (rows === 1 || place.rowStride === cols * place.colStride);
+
 /** Copies the elements of one step as the machine writes them, row by row; returns the number of bytes. */
 export function copyMatrix(
   memory: Uint8Array,
   { decl }: FoldCode,
-  from: { address: number; place: Place; rows: number; cols: number },
+  from: Matrix,
   into: { out: Uint8Array; at: number },
 ): number {
   const { address, place, rows, cols } = from;
@@ -67,7 +74,7 @@ export function copyMatrix(
     else
       for (let c = 0; c < cols; c++) {
         const element = row + c * place.colStride;
-        into.out.set(memory.subarray(element, element + bytes), at + c * bytes);
+        for (let byte = 0; byte < bytes; byte++) into.out[at + c * bytes + byte] = memory[element + byte] as number;
       }
     at += cols * bytes;
   }

@@ -1,6 +1,6 @@
 import type { Job, MoveResult, Want } from "../engine.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
-import { BLOCK_ROWS, type Evaluator, type Row, type Scene, type Sink } from "./evaluate.ts";
+import { BLOCK_ROWS, type Evaluator, type Row, type Scene, type Sink, type Tap } from "./evaluate.ts";
 import type { Folds } from "./folds.ts";
 import type { Arena } from "./memory.ts";
 import { placeAt, shapeOf } from "./places.ts";
@@ -37,41 +37,69 @@ export function sinkFor(
   return { fold: (folds.firstOf[stage] as number) + fold, out: new Uint8Array(bytes), at: 0 };
 }
 
+export type StageOptions = { needs: Uint8Array; sinksAt(t: number): Sink[]; taps?: readonly (Tap | undefined)[] };
+
 /** Runs one stage for all of its steps, in blocks of rows; order 2 step by step. */
-export function runStage(
+export function runStage(parts: WholeJobParts, stage: number, scene: Scene, options: StageOptions): void {
+  for (const _ of stageBlocks(parts, stage, scene, options));
+}
+
+/** `runStage` with a pause after each block; says how many steps it computed. */
+export function* stageBlocks(
   { program, folds, evaluator }: WholeJobParts,
   stage: number,
   scene: Scene,
-  options: { needs: Uint8Array; sinksAt(t: number): Sink[] },
-): void {
+  { needs, sinksAt, taps = [] }: StageOptions,
+): Generator<number> {
   const decl = program.stages[stage] as Program["stages"][number];
   const steps = sizeAt(decl.steps, { t: 0, T: scene.T });
   const first = folds.firstOf[stage] as number;
   for (let start = 0; start < steps; start += BLOCK_ROWS) {
     const rows: Row[] = [];
     for (let t = start; t < Math.min(steps, start + BLOCK_ROWS); t++)
-      rows.push({ scene, t, slot: t - start, needs: options.needs, sinks: options.sinksAt(t) });
+      rows.push({ scene, t, slot: t - start, needs, sinks: sinksAt(t), taps });
     if (decl.order === 2) {
       for (const row of rows)
-        for (const fold of decl.folds.keys()) if (options.needs[first + fold]) evaluator.fold(first + fold, row);
+        for (const fold of decl.folds.keys()) if (needs[first + fold]) evaluator.fold(first + fold, row);
     } else evaluator.rows(first, rows);
+    yield rows.length;
   }
 }
 
 /** Runs a whole job, stage by stage, with every step of a fold in memory until its last load. */
 export function runWhole(parts: WholeJobParts, job: Job & { want: Want[] }): MoveResult {
-  const { program, folds, arena } = parts;
+  const { program } = parts;
   const { T, want } = job;
+  const stepsOf = (stage: number) => sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
+  const sinks = want.map((wanted) => sinkFor(parts, wanted, { from: 0, end: stepsOf(wanted.stage), T }));
+  const sinksAt = (stage: number, t: number) =>
+    sinks.filter((_, i) => want[i]?.stage === stage && (want[i]?.steps === "all" || t === stepsOf(stage) - 1));
+  const wanted = sinks.map(({ fold }) => fold);
+  for (const _ of wholeBlocks(parts, job, { wanted, sinksAt }));
+  return sinks.map(({ out }) => out);
+}
+
+export type WholeOptions = {
+  /** Folds to compute, by number, with what they load. */
+  wanted: number[];
+  sinksAt?(stage: number, t: number): Sink[];
+  taps?: readonly (Tap | undefined)[];
+};
+
+/** Runs a whole job with a pause after each block of rows; says how many steps it computed. */
+export function* wholeBlocks(
+  parts: WholeJobParts,
+  job: Job,
+  { wanted, sinksAt = () => [], taps = [] }: WholeOptions,
+): Generator<number> {
+  const { program, folds, arena } = parts;
+  const { T } = job;
   const blocks: number[] = [];
   const held = new Map<number, number>();
   try {
     const scene: Scene = { T, places: folds.codes.map(() => undefined), tensors: placeTensors(parts, job, blocks) };
     const stepsOf = (stage: number) => sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
-    const sinks = want.map((wanted) => sinkFor(parts, wanted, { from: 0, end: stepsOf(wanted.stage), T }));
-    const { needs, lastUse, onlyBefore } = usesOf(
-      folds,
-      sinks.map(({ fold }) => fold),
-    );
+    const { needs, lastUse, onlyBefore } = usesOf(folds, wanted);
     for (const stage of program.stages.keys()) {
       const first = folds.firstOf[stage] as number;
       const end = folds.firstOf[stage + 1] ?? folds.codes.length;
@@ -87,17 +115,13 @@ export function runWhole(parts: WholeJobParts, job: Job & { want: Want[] }): Mov
         held.set(id, base);
         scene.places[id] = placeAt(base, shape, { ring });
       }
-      const ofStage = sinks.filter(({ fold }) => fold >= first && fold < end);
-      const wantedAt = (t: number) =>
-        ofStage.filter((sink) => want[sinks.indexOf(sink)]?.steps === "all" || t === steps - 1);
-      if (isNeeded) runStage(parts, stage, scene, { needs, sinksAt: wantedAt });
+      if (isNeeded) yield* stageBlocks(parts, stage, scene, { needs, sinksAt: (t) => sinksAt(stage, t), taps });
       for (const [id, base] of held)
         if ((lastUse[id] ?? -1) < end) {
           arena.free(base);
           held.delete(id);
         }
     }
-    return sinks.map(({ out }) => out);
   } finally {
     for (const block of [...blocks, ...held.values()]) arena.free(block);
   }

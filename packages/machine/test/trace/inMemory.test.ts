@@ -1,18 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  add,
   childAt,
   descendants,
   elementOfPlace,
-  eq,
   foldTensorBytes,
   leafCount,
   type Position,
   placeOfElement,
-  programBuilder,
   rootPosition,
-  size,
   sizeAt,
   stepsOf,
   type Trace,
@@ -23,24 +19,11 @@ import {
 import { forge, type RandomJob, randomJob } from "../../src/testing/index.ts";
 import { tensorsOfStage } from "../../src/trace/firstFalse.ts";
 import { firstProgram, hex, littleEndian, secondProgram } from "../support/knownPrograms.ts";
+import { manyLeaves } from "./manyLeaves.ts";
 import { rootOfOpened, walkedLeaves } from "./walk.ts";
 
 const traceOf = ({ program, constants, job }: RandomJob): Trace =>
   traceInMemory(program, (index) => constants[index] ?? new Uint8Array(0), job);
-
-/** A stage of each order with leaves enough for several levels, an element that is a list of one, and a last stage of ones. */
-function manyLeaves(): RandomJob {
-  const p = programBuilder({ maxT: 60 });
-  const scores = p.fold({ type: "i64", rows: 2, cols: size.history }, ({ t, r, c }) => add(add(t, r), c));
-  p.fold({ type: "i32", cols: 20, order: 1 }, ({ t, c }) => add(t, c));
-  p.loop({ steps: 3 }, (loop) => {
-    const wide = loop.fold({ type: "i64", cols: 300 }, ({ t, c }) => add(t, c));
-    return loop.fold({ type: "i8", cols: 2 }, ({ c }) => loop.now(wide, 0, c));
-  });
-  p.loop({ steps: 1 }, (loop) => loop.fold({ type: "i64", cols: 400 }, ({ c }) => c));
-  p.fold({ type: "i8" }, ({ t }) => eq(scores.at(t, 0, 0), t));
-  return { program: p.build(), constants: [], job: { T: 60, request: [], claimed: [] } };
-}
 
 describe("traceInMemory", () => {
   it("gives the known roots", () => {
