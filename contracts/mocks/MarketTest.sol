@@ -201,8 +201,10 @@ abstract contract MarketTest is Test {
     }
 
     function _signAnswer(uint256 key, Answer memory a) internal view returns (bytes32 r, bytes32 vs) {
-        bytes32 structHash =
-            TypedData.answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until);
-        return vm.signCompact(key, _digest(structHash));
+        return vm.signCompact(key, _digest(_answerHash(a)));
+    }
+
+    function _answerHash(Answer memory a) internal pure returns (bytes32) {
+        return TypedData.answerHash(a.payee, a.statementId, a.channelId, a.maxClaimableAmount, a.charged, a.until);
     }
 }
