@@ -3,17 +3,24 @@ import { traceCost } from "./cost.ts";
 import { foldAt, foldTensorBytes, stageAt, stepsOf } from "./layout.ts";
 import { BATCH_HEIGHT } from "./tensorStream.ts";
 
-/** Memory of a streamed trace, beside the engine's: these three, and about 6 KB for each stage. */
+/** Memory of a streamed trace, beside the engine's: these four together, and about 6 KB for each stage. */
 export type TraceLimits = {
   /** Nodes that are kept, of all lists together. */
   keptBytes: number;
+  /** Bytes of the smallest tensors: a leaf of scalars holds so many steps that computing it again takes as long as the job. */
+  smallBytes: number;
   /** Stages whose time is innermost are put together in memory before they are hashed; what does not fit is computed again. */
   innermostBytes: number;
   /** Leaves that were computed again, with the nodes above them. The last of them is kept even if it is larger. */
   cacheBytes: number;
 };
 
-export const TRACE_LIMITS: TraceLimits = { keptBytes: 2 ** 26, innermostBytes: 2 ** 28, cacheBytes: 2 ** 26 };
+export const TRACE_LIMITS: TraceLimits = {
+  keptBytes: 2 ** 26,
+  smallBytes: 2 ** 26,
+  innermostBytes: 2 ** 28,
+  cacheBytes: 2 ** 26,
+};
 
 /** Height from which nodes are kept, so that all of them and the levels above take at most `keptBytes`. */
 export function keptHeight(program: Program, T: number, { keptBytes }: Pick<TraceLimits, "keptBytes">): number {
@@ -22,6 +29,22 @@ export function keptHeight(program: Program, T: number, { keptBytes }: Pick<Trac
   let height = BATCH_HEIGHT;
   while ((leaves / 2 ** height) * bytesOfLevels > keptBytes) height++;
   return height;
+}
+
+/** The stages of one tensor whose bytes are kept: the smallest that fit together. */
+export function smallStages(program: Program, T: number, { smallBytes }: Pick<TraceLimits, "smallBytes">): Set<number> {
+  const sized = [...program.stages.keys()]
+    .filter((stage) => isOneTensor(program, stage))
+    .map((stage) => ({ stage, bytes: foldTensorBytes(program, { stage, fold: 0, t: 0 }, T) }))
+    .sort((a, b) => a.bytes - b.bytes);
+  const kept = new Set<number>();
+  let room = smallBytes;
+  for (const { stage, bytes } of sized) {
+    room -= bytes;
+    if (room < 0) break;
+    kept.add(stage);
+  }
+  return kept;
 }
 
 /** Rows of a stage whose time is innermost: `(r, c)` of number `from .. end - 1`, of all steps. */

@@ -15,13 +15,20 @@ import { levelsOf, traceOver } from "./tree.ts";
 /** Levels of a part of a list from its elements up, and the elements' bytes where they are leaves. */
 type Piece = { levels: Uint8Array[][]; data: Uint8Array; bytes: number };
 
-type Parts = { program: Program; T: number; recording: Recording; cacheBytes: number };
+type Parts = {
+  program: Program;
+  T: number;
+  recording: Recording;
+  /** By stage: the bytes of its tensor, where they are kept. */
+  small: (Uint8Array | undefined)[];
+  cacheBytes: number;
+};
 
 /** A trace that holds upper levels, by stage: the leaves of its tensor, or the steps of a loop. The rest is replayed. */
-export function streamedTrace(stages: KeptLevels[], { program, T, recording, cacheBytes }: Parts): Trace {
+export function streamedTrace(stages: KeptLevels[], { program, T, recording, small, cacheBytes }: Parts): Trace {
   const cache = new PieceCache<Piece>(cacheBytes);
   const top = levelsOf(stages.map(({ root }) => root));
-  const replays = { program, T, recording };
+  const replays = { program, T, recording, small };
 
   /** The part of a stage's list that has this element, as wide as a node of the lowest level that is kept. */
   const pieceOf = (stage: number, element: number): { piece: Piece; first: number; height: number } => {
@@ -72,8 +79,13 @@ export function streamedTrace(stages: KeptLevels[], { program, T, recording, cac
 type Replays = Omit<Parts, "cacheBytes">;
 
 /** Leaves `first .. end - 1` of a stage's one tensor, or as many as there are. */
-function leavesPiece({ program, T, recording }: Replays, at: { stage: number; first: number; end: number }): Piece {
+function leavesPiece(
+  { program, T, recording, small }: Replays,
+  at: { stage: number; first: number; end: number },
+): Piece {
   const { stage } = at;
+  const whole = small[stage];
+  if (whole !== undefined) return pieceOfLeaves(whole.subarray(at.first * LEAF_BYTES, at.end * LEAF_BYTES));
   const of = { stage, fold: 0, t: 0 };
   const { type } = foldAt(program, stage, 0);
   const decl = stageAt(program, stage);

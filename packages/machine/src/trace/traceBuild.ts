@@ -4,8 +4,8 @@ import type { Recording, WasmEngine } from "../wasm/index.ts";
 import { HashLanes } from "./hashLanes.ts";
 import { InnermostBuffer } from "./innermost.ts";
 import { type KeptLevels, LevelBuilder } from "./keptLevels.ts";
-import { foldAt, stageAt, stepsOf } from "./layout.ts";
-import { innermostPasses, isOneTensor, keptHeight, TRACE_LIMITS, type TraceLimits } from "./plan.ts";
+import { foldAt, foldTensorBytes, stageAt, stepsOf } from "./layout.ts";
+import { innermostPasses, isOneTensor, keptHeight, smallStages, TRACE_LIMITS, type TraceLimits } from "./plan.ts";
 import { heightOf } from "./position.ts";
 import { streamedTrace } from "./streamed.ts";
 import { TensorStream } from "./tensorStream.ts";
@@ -53,6 +53,8 @@ class Build implements TraceBuild {
   readonly #keep: number;
   /** By stage: the stream of its one tensor. */
   readonly #streams: (TensorStream | undefined)[];
+  /** By stage: the bytes of its tensor so far, where they are kept. */
+  readonly #small: ({ bytes: Uint8Array; filled: number } | undefined)[];
   /** By stage: the steps of a loop. */
   readonly #loops: (LoopBuilder | undefined)[];
   readonly #passes: ReturnType<typeof innermostPasses>;
@@ -70,6 +72,12 @@ class Build implements TraceBuild {
     const lanes = new HashLanes();
     this.#streams = program.stages.map((_, stage) =>
       isOneTensor(program, stage) ? new TensorStream(lanes, this.#keep) : undefined,
+    );
+    const small = smallStages(program, T, limits);
+    this.#small = program.stages.map((_, stage) =>
+      small.has(stage)
+        ? { bytes: new Uint8Array(foldTensorBytes(program, { stage, fold: 0, t: 0 }, T)), filled: 0 }
+        : undefined,
     );
     this.#loops = program.stages.map(({ order, folds }) =>
       order === 2 ? new LoopBuilder(lanes, { folds: folds.length, keep: this.#keep }) : undefined,
@@ -104,6 +112,7 @@ class Build implements TraceBuild {
       program: this.#program,
       T: this.#job.T,
       recording: this.#recording,
+      small: this.#small.map((tensor) => tensor?.bytes),
       cacheBytes: this.#limits.cacheBytes,
     });
   }
@@ -119,7 +128,16 @@ class Build implements TraceBuild {
         for (const each of this.#buffers) if (each.stage === stage) each.buffer.put(bytes, t);
       };
     if (order === 2) return (bytes: Uint8Array) => this.#loops[stage]?.take(bytes, fold);
-    return (bytes: Uint8Array) => this.#streams[stage]?.update(bytes);
+    return (bytes: Uint8Array) => this.#take(stage, bytes);
+  }
+
+  /** The next bytes of a stage's one tensor. */
+  #take(stage: number, bytes: Uint8Array): void {
+    this.#streams[stage]?.update(bytes);
+    const small = this.#small[stage];
+    if (small === undefined) return;
+    small.bytes.set(bytes, small.filled);
+    small.filled += bytes.length;
   }
 
   #nextBuffers(): { stage: number; buffer: InnermostBuffer }[] {
@@ -131,7 +149,7 @@ class Build implements TraceBuild {
   }
 
   #hashBuffers(): void {
-    for (const { stage, buffer } of this.#buffers) this.#streams[stage]?.update(buffer.bytes);
+    for (const { stage, buffer } of this.#buffers) this.#take(stage, buffer.bytes);
     this.#buffers = [];
   }
 

@@ -24,8 +24,8 @@ async function streamed({ program, constants, job }: RandomJob, limits: Partial<
   return openTrace(await openWasmWith(program, source(constants), {}), job, limits);
 }
 
-/** Kept levels, rows that are put together and recomputed pieces, all as small as they can be. */
-const TIGHT: TraceLimits = { keptBytes: 64, innermostBytes: 1, cacheBytes: 1 };
+/** Kept levels, kept tensors, rows that are put together and recomputed pieces, all as small as they can be. */
+const TIGHT: TraceLimits = { keptBytes: 64, smallBytes: 0, innermostBytes: 1, cacheBytes: 1 };
 
 function expectSame(program: Program, actual: Trace, expected: Trace): void {
   expect(hex(actual.root)).toBe(hex(expected.root));
@@ -79,7 +79,8 @@ describe("openTrace", () => {
   it.each([
     { behaviour: "kept from the lowest level", limits: {} },
     { behaviour: "recomputed from the root down", limits: TIGHT },
-    { behaviour: "put together in several passes", limits: { innermostBytes: 700 } },
+    { behaviour: "put together in several passes", limits: { innermostBytes: 700, smallBytes: 0 } },
+    { behaviour: "with the smallest tensors kept", limits: { ...TIGHT, smallBytes: 6_000 } },
   ])("is the trace in memory of tensors of many leaves, $behaviour", async ({ limits }) => {
     const random = manyLeaves();
     for (const T of [1, 2, 60]) {
