@@ -20,7 +20,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "contracts",
-          include: ["test/contracts/**/*.test.ts"],
+          include: ["test/{contracts,court}/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 1 },

@@ -32,11 +32,11 @@ const FOLD_RECORD_BYTES = 41;
  */
 export function clearRefutation(bytes: ProgramBytes, T: number): Refutation | undefined {
   const { tensors, stages, maxT } = countsOf(bytes.header);
-  if (T < 1 || T > maxT) return refutation(bytes, {});
+  if (T < 1 || T > maxT) return programEvidence(bytes, {});
   if (bytes.records.length !== tensors + stages)
     throw badBytes(`There are ${bytes.records.length} records, the header says ${tensors + stages}.`);
   const fault = lengthFault(bytes, tensors) ?? loaderFault(bytes, tensors);
-  return fault && refutation(bytes, fault);
+  return fault && programEvidence(bytes, fault);
 }
 
 type Fault = { tensor?: number; stage?: number; fold?: number };
@@ -78,7 +78,11 @@ function loaderFault({ header, records, codes }: ProgramBytes, tensors: number):
   }
 }
 
-function refutation({ records, codes, header }: ProgramBytes, { tensor, stage, fold }: Fault): Refutation {
+/** The record of a tensor, or a fold's code with the records that it needs, about the fold's first element. */
+export function programEvidence(
+  { records, codes, header }: ProgramBytes,
+  { tensor, stage, fold }: { tensor?: number; stage?: number; fold?: number },
+): Refutation {
   const { tensors } = countsOf(header);
   const tree = new RecordTree(records);
   const code = (stage !== undefined && codes[stage]?.[fold ?? 0]) || new Uint8Array(0);

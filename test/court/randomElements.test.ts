@@ -1,0 +1,49 @@
+import { sizeAt } from "@foldmark/machine";
+import { randomJob } from "@foldmark/machine/testing";
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { courtCase, drawElement, lieAt, shown } from "../support/courtCase.ts";
+import { cases, drawsFrom, patience, testSeed } from "../support/deep.ts";
+import { openReferee, type Referee } from "../support/referee.ts";
+import type { RefuteCall } from "../support/refuteCall.ts";
+
+const ELEMENTS_EACH = 10;
+
+describe("an element of a random program", () => {
+  let referee: Referee;
+  beforeAll(async () => {
+    referee = await openReferee();
+  });
+
+  it(
+    "is never refuted when it is true, and always when it is changed",
+    async () => {
+      const draws = drawsFrom(testSeed);
+      const jobs = fc.sample(randomJob(), { seed: testSeed, numRuns: cases(200) });
+      for (const [number, job] of jobs.entries()) {
+        const dispute = courtCase(job);
+        const { honest, program, call } = dispute;
+        const expected: { verdict: string; what: string }[] = [];
+        const calls: RefuteCall[] = [];
+        for (let i = 0; i < ELEMENTS_EACH; i++) {
+          const at = drawElement(dispute, draws);
+          const fold = program.stages[at.stage]?.folds[at.fold];
+          const isArgmax = fold?.combine === "argmax";
+          const terms = fold && isArgmax ? sizeAt(fold.axis, { t: at.t, T: job.job.T }) : 1;
+          const what = JSON.stringify(at);
+          calls.push(call(honest, { ...at, j: draws.below(terms) }));
+          expected.push({ verdict: dispute.isFalseItself(honest, at) ? "refuted" : "NotRefuted", what });
+          const lie = lieAt(dispute, at, draws);
+          calls.push(call(lie.trace, lie.target));
+          expected.push({ verdict: "refuted", what: `${what} changed to ${lie.value}` });
+        }
+        const outcomes = await referee.refuteAll(calls);
+        expect(
+          outcomes.map(({ verdict }, i) => ({ verdict, what: expected[i]?.what })),
+          `seed ${testSeed}, program ${number}: ${shown(job)}`,
+        ).toEqual(expected);
+      }
+    },
+    patience,
+  );
+});
