@@ -14,17 +14,13 @@ import {Interpreter} from "./Interpreter.sol";
 library Vectors {
     uint256 private constant CHUNK = 512;
 
-    /// @dev Operands and result of an operation on `n` terms: addresses of the first value of each, and what to add for
-    ///      the next one, which is 0 for a scalar.
+    /// @dev Addresses of the first of `n` values of an operation's result and of its operands.
     struct Lanes {
         uint256 n;
         uint256 out;
         uint256 a;
-        uint256 stepA;
         uint256 b;
-        uint256 stepB;
         uint256 c;
-        uint256 stepC;
     }
 
     /// @notice Sum over all terms of the top of the stack, wrapping.
@@ -104,39 +100,30 @@ library Vectors {
         Lanes memory lanes;
         lanes.n = n;
         lanes.out = _buffer(f, instruction[FrameLib.SLOT]);
-        (lanes.a, lanes.stepA) = _operand(f, instruction, 0, k, n);
-        (lanes.b, lanes.stepB) = operands > 1 ? _operand(f, instruction, 1, k, n) : (lanes.a, lanes.stepA);
-        (lanes.c, lanes.stepC) = operands > 2 ? _operand(f, instruction, 2, k, n) : (lanes.b, lanes.stepB);
+        lanes.a = _operand(f, instruction, 0, k, n);
+        lanes.b = operands > 1 ? _operand(f, instruction, 1, k, n) : lanes.a;
+        lanes.c = operands > 2 ? _operand(f, instruction, 2, k, n) : lanes.a;
 
-        if (op == Arithmetic.ADD) _add(lanes);
-        else if (op == Arithmetic.SUB) _subtract(lanes);
-        else if (op == Arithmetic.MUL) _multiply(lanes);
-        else if (op == CodeLib.PICK) _copy(lanes);
+        if (op == CodeLib.PICK) _copy(lanes);
         else if (op < Arithmetic.ADD) _gather(f, f.loaded[instruction[FrameLib.LOADED]], lanes);
+        else if (op <= Arithmetic.MUL) _ring(op, lanes);
         else _compute(op, lanes);
     }
 
-    /// @dev Values of operand `i`. Those that are not in memory yet go to the buffer of the slot at which it lies.
+    /// @dev Values of operand `i`. Those that are in no buffer yet go to that of the slot at which it lies.
     function _operand(
         Frame memory f,
         uint256[] memory instruction,
         uint256 i,
         uint256 k,
         uint256 n
-    ) private pure returns (uint256 values, uint256 step) {
+    ) private pure returns (uint256 values) {
         uint256 word = FrameLib.OPERANDS + 4 * i;
         uint256 shape = instruction[word];
-        if (shape == Shape.VECTOR) return (_buffer(f, instruction[word + 1]), 32);
-        if (shape == Shape.AFFINE && instruction[word + 2] == 0) {
-            assembly ("memory-safe") {
-                values := add(add(instruction, 32), mul(32, add(word, 1)))
-            }
-            return (values, 0);
-        }
+        if (shape == Shape.VECTOR) return _buffer(f, instruction[word + 1]);
         values = _buffer(f, instruction[FrameLib.SLOT] + i);
         if (shape == Shape.RUN) _fillRun(f, f.loaded[instruction[word + 3]], values, k, n);
         else _fillAffine(int256(instruction[word + 1]), int256(instruction[word + 2]), values, k, n);
-        return (values, 32);
     }
 
     function _buffer(Frame memory f, uint256 slot) private pure returns (uint256 values) {
@@ -171,8 +158,7 @@ library Vectors {
         values += 32 * before;
         for (uint256 rest = inside; rest > 0;) {
             (uint256 data, uint256 taken) = _open(f, run, index, rest);
-            if (run.operand.width == 1) _readBytes(data, values, taken);
-            else _read(data, run.operand.width, values, taken);
+            _read(data, run.operand.width, values, taken);
             index += taken;
             values += 32 * taken;
             rest -= taken;
@@ -193,23 +179,37 @@ library Vectors {
         }
     }
 
-    function _readBytes(uint256 data, uint256 values, uint256 n) private pure {
-        assembly ("memory-safe") {
-            for { let end := add(data, n) } lt(data, end) { data := add(data, 1) } {
-                mstore(values, signextend(0, byte(0, calldataload(data))))
-                values := add(values, 32)
-            }
-        }
-    }
-
+    /// @dev `n` elements. A word is turned round as a whole: then its first element is in its lowest bits.
     function _read(uint256 data, uint256 width, uint256 values, uint256 n) private pure {
-        unchecked {
-            for (uint256 end = data + width * n; data < end; data += width) {
-                int256 value = Calldata.signed(data, width);
-                assembly ("memory-safe") {
-                    mstore(values, value)
+        assembly ("memory-safe") {
+            let bits := shl(3, width)
+            let last := sub(width, 1)
+            let end := add(values, shl(5, n))
+            for {} lt(values, end) { data := add(data, 32) } {
+                let x := calldataload(data)
+                x := or(
+                    and(shr(8, x), 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff),
+                    shl(8, and(x, 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff))
+                )
+                x := or(
+                    and(shr(16, x), 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff),
+                    shl(16, and(x, 0x0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff0000ffff))
+                )
+                x := or(
+                    and(shr(32, x), 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff),
+                    shl(32, and(x, 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff))
+                )
+                x := or(
+                    and(shr(64, x), 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff),
+                    shl(64, and(x, 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff))
+                )
+                x := or(shr(128, x), shl(128, x))
+                let next := add(values, div(1024, width)) // a word of elements later
+                if lt(end, next) { next := end }
+                for {} lt(values, next) { values := add(values, 32) } {
+                    mstore(values, signextend(last, x))
+                    x := shr(bits, x)
                 }
-                values += 32;
             }
         }
     }
@@ -222,91 +222,79 @@ library Vectors {
         }
     }
 
-    // Addition, subtraction and multiplication are what long sums are made of: each has a loop of its own.
-
-    function _add(Lanes memory lanes) private pure {
+    /// @dev Addition, subtraction, multiplication: what long sums are made of, each with a loop of its own.
+    function _ring(uint256 op, Lanes memory lanes) private pure {
         assembly ("memory-safe") {
             let out := mload(add(lanes, 32))
-            let a := mload(add(lanes, 64))
-            let stepA := mload(add(lanes, 96))
-            let b := mload(add(lanes, 128))
-            let stepB := mload(add(lanes, 160))
-            for { let end := add(out, shl(5, mload(lanes))) } lt(out, end) { out := add(out, 32) } {
-                mstore(out, signextend(7, add(mload(a), mload(b))))
-                a := add(a, stepA)
-                b := add(b, stepB)
+            let end := add(out, shl(5, mload(lanes)))
+            // distances from the result
+            let a := sub(mload(add(lanes, 64)), out)
+            let b := sub(mload(add(lanes, 96)), out)
+            switch op
+            case 0x10 {
+                for {} lt(out, end) { out := add(out, 32) } {
+                    mstore(out, signextend(7, add(mload(add(out, a)), mload(add(out, b)))))
+                }
             }
-        }
-    }
-
-    function _subtract(Lanes memory lanes) private pure {
-        assembly ("memory-safe") {
-            let out := mload(add(lanes, 32))
-            let a := mload(add(lanes, 64))
-            let stepA := mload(add(lanes, 96))
-            let b := mload(add(lanes, 128))
-            let stepB := mload(add(lanes, 160))
-            for { let end := add(out, shl(5, mload(lanes))) } lt(out, end) { out := add(out, 32) } {
-                mstore(out, signextend(7, sub(mload(a), mload(b))))
-                a := add(a, stepA)
-                b := add(b, stepB)
+            case 0x11 {
+                for {} lt(out, end) { out := add(out, 32) } {
+                    mstore(out, signextend(7, sub(mload(add(out, a)), mload(add(out, b)))))
+                }
             }
-        }
-    }
-
-    function _multiply(Lanes memory lanes) private pure {
-        assembly ("memory-safe") {
-            let out := mload(add(lanes, 32))
-            let a := mload(add(lanes, 64))
-            let stepA := mload(add(lanes, 96))
-            let b := mload(add(lanes, 128))
-            let stepB := mload(add(lanes, 160))
-            for { let end := add(out, shl(5, mload(lanes))) } lt(out, end) { out := add(out, 32) } {
-                mstore(out, signextend(7, mul(mload(a), mload(b))))
-                a := add(a, stepA)
-                b := add(b, stepB)
+            default {
+                for {} lt(out, end) { out := add(out, 32) } {
+                    mstore(out, signextend(7, mul(mload(add(out, a)), mload(add(out, b)))))
+                }
             }
-        }
-    }
-
-    function _copy(Lanes memory lanes) private pure {
-        (uint256 out, uint256 from, uint256 bytes_) = (lanes.out, lanes.a, 32 * lanes.n);
-        assembly ("memory-safe") {
-            mcopy(out, from, bytes_)
         }
     }
 
     function _compute(uint256 op, Lanes memory lanes) private pure {
         unchecked {
-            for (uint256 i = 0; i < lanes.n; ++i) {
-                (int256 a, int256 b, int256 c) = _operandsAt(lanes, i);
-                _store(lanes, i, Arithmetic.compute(op, a, b, c));
+            uint256 out = lanes.out;
+            // distances from the result, modulo 2^256
+            (uint256 toA, uint256 toB, uint256 toC) = (lanes.a - out, lanes.b - out, lanes.c - out);
+            for (uint256 end = out + 32 * lanes.n; out < end; out += 32) {
+                int256 a;
+                int256 b;
+                int256 c;
+                assembly ("memory-safe") {
+                    a := mload(add(out, toA))
+                    b := mload(add(out, toB))
+                    c := mload(add(out, toC))
+                }
+                a = Arithmetic.compute(op, a, b, c);
+                assembly ("memory-safe") {
+                    mstore(out, a)
+                }
             }
+        }
+    }
+
+    function _copy(Lanes memory lanes) private pure {
+        (uint256 out, uint256 from, uint256 size) = (lanes.out, lanes.a, 32 * lanes.n);
+        assembly ("memory-safe") {
+            mcopy(out, from, size)
         }
     }
 
     /// @dev A load of any place for each term. Its row and column are the last two indices.
     function _gather(Frame memory f, Loaded memory loaded, Lanes memory lanes) private pure {
-        for (uint256 i = 0; i < lanes.n; ++i) {
-            (int256 a, int256 b, int256 c) = _operandsAt(lanes, i);
+        for (uint256 i = 0; i < 32 * lanes.n; i += 32) {
+            (int256 a, int256 b, int256 c) = (_get(lanes.a + i), _get(lanes.b + i), _get(lanes.c + i));
             int256 value = loaded.isStepFree
                 ? Interpreter.elementAt(f, loaded, a, b, c)
                 : Interpreter.elementAt(f, loaded, 0, a, b);
-            _store(lanes, i, value);
+            uint256 out = lanes.out + i;
+            assembly ("memory-safe") {
+                mstore(out, value)
+            }
         }
     }
 
-    function _operandsAt(Lanes memory lanes, uint256 i) private pure returns (int256 a, int256 b, int256 c) {
+    function _get(uint256 pointer) private pure returns (int256 value) {
         assembly ("memory-safe") {
-            a := mload(add(mload(add(lanes, 64)), mul(i, mload(add(lanes, 96)))))
-            b := mload(add(mload(add(lanes, 128)), mul(i, mload(add(lanes, 160)))))
-            c := mload(add(mload(add(lanes, 192)), mul(i, mload(add(lanes, 224)))))
-        }
-    }
-
-    function _store(Lanes memory lanes, uint256 i, int256 value) private pure {
-        assembly ("memory-safe") {
-            mstore(add(mload(add(lanes, 32)), shl(5, i)), value)
+            value := mload(pointer)
         }
     }
 }
