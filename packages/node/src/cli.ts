@@ -75,6 +75,8 @@ const NOUNS: Record<string, string> = {
   models: "Model packages on this machine",
   offers: "What this provider asks for its models",
   stake: "What this provider puts up for its answers",
+  audit: "Other providers' answers, computed again",
+  disputes: "Answers that somebody says are false",
 };
 
 function nounOf(program: Program, nouns: Map<string, Program>, name: string): Program {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { DisputeCounts } from "./disputes/defender.ts";
 import { priceOf } from "./serving/price.ts";
 import type { Scheduler } from "./serving/scheduler.ts";
 import type { ServingWatch } from "./serving/servingWatch.ts";
@@ -54,6 +55,30 @@ export function nodeMetrics({ scheduler, ledger }: { scheduler: Scheduler; ledge
       },
     }),
   };
+}
+
+/** Disputes by how they stand, and how many more the operator's key can pay for. */
+export function disputeMetrics(
+  registry: Registry,
+  { counts, defences }: { counts(): DisputeCounts; defences(): number },
+): void {
+  const registers = [registry];
+  new Gauge({
+    ...{ name: "foldmark_node_disputes", help: "Challenges of this node's answers", labelNames: ["state"], registers },
+    collect() {
+      for (const [state, count] of Object.entries(counts())) this.set({ state }, count);
+    },
+  });
+  new Gauge({
+    ...{
+      name: "foldmark_node_defences_affordable",
+      help: "Whole defences that the operator's gas pays for",
+      registers,
+    },
+    collect() {
+      this.set(defences());
+    },
+  });
 }
 
 export type NodeMetrics = ReturnType<typeof nodeMetrics>;

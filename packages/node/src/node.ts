@@ -7,12 +7,20 @@ import { MarketWatch } from "./chain/marketWatch.ts";
 import { senderOf } from "./chain/transact.ts";
 import type { NodeConfig } from "./config.ts";
 import { serveControl } from "./control/server.ts";
+import { gasOfDefence } from "./disputes/cost.ts";
+import { openCourt } from "./disputes/court.ts";
+import { DefenceGas } from "./disputes/defenceGas.ts";
+import { Defender } from "./disputes/defender.ts";
+import type { OpenTrace } from "./disputes/disputeTrace.ts";
+import { LengthLimit } from "./disputes/lengthLimit.ts";
+import { openThreadTrace } from "./disputes/threadTrace.ts";
+import { treeRoute } from "./disputes/treeRoute.ts";
 import type { AnswerEngine } from "./engine/answerEngine.ts";
 import type { OpenedModel } from "./engine/openModel.ts";
 import { WorkerEngine } from "./engine/workerEngine.ts";
 import type { Home } from "./home.ts";
 import type { NodeKey } from "./keystore/keystore.ts";
-import { nodeMetrics, watchServing } from "./metrics.ts";
+import { disputeMetrics, nodeMetrics, watchServing } from "./metrics.ts";
 import { collectIncome } from "./money/collect.ts";
 import { Redeemer } from "./money/redeemer.ts";
 import { describeNode, type NodeStatus } from "./nodeStatus.ts";
@@ -20,7 +28,14 @@ import { nodeApp } from "./serving/app.ts";
 import type { Health } from "./serving/healthRoute.ts";
 import { Runs } from "./serving/runs.ts";
 import { Scheduler } from "./serving/scheduler.ts";
-import { checkOpen, checkOperator, checkRegistered, openModels, publishEndpoint } from "./startChecks.ts";
+import {
+  checkMachineVersion,
+  checkOpen,
+  checkOperator,
+  checkRegistered,
+  openModels,
+  publishEndpoint,
+} from "./startChecks.ts";
 import { Ledger } from "./store/ledger.ts";
 import { sealedBox } from "./store/sealedBox.ts";
 
@@ -32,6 +47,8 @@ export type NodeDeps = {
   clock?: () => number;
   /** What computes; by default WebAssembly in a thread. */
   openEngine?: (models: readonly OpenedModel[]) => Promise<AnswerEngine>;
+  /** Whose trace a disputed answer is defended with; by default its own, in a thread. */
+  openTrace?: OpenTrace;
 };
 
 /** How often vouchers are looked at for redemption, and old answers deleted. */
@@ -77,7 +94,11 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   const engine = await openEngine(models);
   opened.defer(() => engine.close());
 
-  const sender = senderOf(market, key.account);
+  const court = await openCourt(market);
+  checkMachineVersion(court);
+  const sender = senderOf(market, key.account, {
+    onResend: (sent) => log.warn(sent, "a transaction was stuck and is sent again with a higher fee"),
+  });
   const view = await MarketWatch.open(
     market,
     {
@@ -90,11 +111,21 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   const nativePrice = parseAmount(config.money.nativePrice);
   const redeemer = new Redeemer({ market, view, sender, ledger, payee, nativePrice, log });
   checkOperator(view, { payee, operator: key.address });
+  const gas = await DefenceGas.open(market, { operator: key.address, gas: gasOfDefences(models) });
+  const { openTrace = openThreadTrace } = deps;
+  const disputes = await Defender.open(
+    { court, sender, ledger, domain, payee, models, openTrace, log, clock },
+    { pollMs: config.network.pollMs },
+  );
+  opened.defer(() => disputes.close());
+  const lengths = new LengthLimit();
+  opened.defer(() => lengths.close());
 
   let health: Health = "starting";
   const scheduler = new Scheduler({ limit: config.serve.queue });
   const runs = new Runs();
   const metrics = nodeMetrics({ scheduler, ledger });
+  disputeMetrics(metrics.registry, { counts: () => disputes.counts, defences: () => gas.defences });
   const app = nodeApp({
     ...{ payee, operator: key.address, domain, key, ledger, market: view, engine, scheduler, runs, log },
     models: new Map(models.map((model) => [model.asset as string, model])),
@@ -102,7 +133,13 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
     metrics: metrics.registry,
     watch: watchServing({ metrics, log, ledger }),
     health: () => health,
-    checkOpen: () => checkOpen(health, view),
+    checkOpen() {
+      checkOpen(health, view);
+      disputes.checkHonest();
+      gas.check();
+    },
+    checkLength: (asset, T) => lengths.check(asset, T),
+    routes: [treeRoute({ disputes, now: () => view.now() })],
   });
   const server = createServer(app);
   const { url, port } = await listen(server, parseListenAddress(config.serve.listen));
@@ -112,7 +149,10 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
 
   const startedAt = clock();
   const status = () =>
-    describeNode({ payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock });
+    describeNode({
+      ...{ payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock },
+      ...{ disputes: disputes.counts, defencesAffordable: gas.defences },
+    });
   const control = await serveControl(home.socket, {
     status,
     redeem: () => redeemer.redeemAll(),
@@ -121,7 +161,8 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   opened.defer(() => closeNow(control));
   const housekeeping = setInterval(async () => {
     try {
-      ledger.prune(Number(view.blockTime - market.terms.clocksSeconds));
+      ledger.prune(Number(view.blockTime - market.terms.clocksSeconds), disputes.kept);
+      await gas.refresh();
       if (config.money.redeem === "auto") await redeemer.redeemDue();
     } catch (error) {
       log.warn({ code: codeOf(error) }, "old answers or owed vouchers were not seen to; it is tried again");
@@ -130,6 +171,7 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   opened.defer(() => clearInterval(housekeeping));
 
   health = "ok";
+  void lengths.measure(models, { engine, openTrace, ledger, log });
   const resources = opened.move();
   let stopping: Promise<void> | undefined;
   const stop = (drainMs: number): Promise<void> => {
@@ -155,6 +197,10 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
     },
   };
 }
+
+/** Gas for the defence of the longest answer of any model. */
+const gasOfDefences = (models: readonly OpenedModel[]): bigint =>
+  BigInt(Math.max(0, ...models.map(({ program, context }) => Number(gasOfDefence(program, context)))));
 
 /** How long the last bytes of ended streams may take to leave. */
 const CLOSE_MS = 2_000;

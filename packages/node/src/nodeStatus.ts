@@ -1,6 +1,7 @@
 import type { Address } from "viem";
 import { type Market, readStake } from "./chain/market.ts";
 import type { MarketWatch } from "./chain/marketWatch.ts";
+import type { DisputeCounts } from "./disputes/defender.ts";
 import type { OpenedModel } from "./engine/openModel.ts";
 import { readIncome } from "./money/collect.ts";
 import type { Health } from "./serving/healthRoute.ts";
@@ -19,6 +20,9 @@ export type NodeStatus = {
   money: { signed: string; held: string; ready: string };
   stake: { amount: string; unbonding: string; isEnough: boolean };
   openAnswers: number;
+  disputes: DisputeCounts;
+  /** Whole defences that the operator's gas pays for. */
+  defencesAffordable: number;
   todo: string[];
 };
 
@@ -31,6 +35,8 @@ type Described = {
   market: Market;
   view: MarketWatch;
   health: Health;
+  disputes: DisputeCounts;
+  defencesAffordable: number;
   startedAt: number;
   clock: () => number;
 };
@@ -38,6 +44,7 @@ type Described = {
 /** Everything that `foldmark status` shows. @throws `chain.unreachable` */
 export async function describeNode(node: Described): Promise<NodeStatus> {
   const { payee, endpoint, models, scheduler, ledger, market, view, health, startedAt, clock } = node;
+  const { disputes, defencesAffordable } = node;
   const [income, stake] = await Promise.all([readIncome(market, payee), readStake(market, payee)]);
   const signed = ledger.claims().reduce((sum, { amount, redeemed }) => sum + (amount - redeemed), 0n);
   const offered = models.map(({ asset, name }) => ({ asset, name, isOffered: view.prices(asset) !== undefined }));
@@ -46,6 +53,12 @@ export async function describeNode(node: Described): Promise<NodeStatus> {
     ...offered
       .filter(({ isOffered }) => !isOffered)
       .map(({ name }) => `${name} has no offer: run \`foldmark offers set ${name} --in .. --out ..\``),
+    ...(disputes.falseAnswers === 0
+      ? []
+      : ["AN ANSWER OF THIS NODE IS FALSE: nothing is served; test this machine's memory, then start again"]),
+    ...(defencesAffordable > 0
+      ? []
+      : ["the operator's gas pays for no defence: send its address some of the chain's own currency"]),
     ...(view.hasStake() ? [] : ["the stake is too low to serve: run `foldmark stake add AMOUNT`"]),
   ];
   const isServing = scheduler.running + scheduler.queued > 0;
@@ -56,6 +69,6 @@ export async function describeNode(node: Described): Promise<NodeStatus> {
     uptimeSeconds: Math.round((clock() - startedAt) / 1000),
     money: { signed: signed.toString(), held: income.held.toString(), ready: income.ready.toString() },
     stake: { amount: stake.amount.toString(), unbonding: stake.unbonding.toString(), isEnough: view.hasStake() },
-    ...{ openAnswers: ledger.openAnswers(), todo },
+    ...{ openAnswers: ledger.openAnswers(), disputes, defencesAffordable, todo },
   };
 }

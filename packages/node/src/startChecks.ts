@@ -6,9 +6,11 @@ import type { MarketWatch } from "./chain/marketWatch.ts";
 import { updateEndpoint } from "./chain/provider.ts";
 import type { Sender } from "./chain/transact.ts";
 import type { NodeConfig } from "./config.ts";
+import type { CourtReader } from "./disputes/court.ts";
 import { checkAlone } from "./doppelganger.ts";
 import { type OpenedModel, openModel } from "./engine/openModel.ts";
 import type { Health } from "./serving/healthRoute.ts";
+import { MACHINE_VERSION } from "./serving/nodeRoute.ts";
 import type { Ledger } from "./store/ledger.ts";
 
 /** Opens every package of the settings. @throws `config.invalid` for none, `package.*` */
@@ -47,6 +49,19 @@ export function checkOperator(view: MarketWatch, { payee, operator }: { payee: A
     `The key ${operator} is no operator of ${payee}: nobody would take its answers.`,
     {
       hint: "Let the payee call setOperator for it, or start with another keystore.",
+    },
+  );
+}
+
+/** @throws `config.invalid` where the court judges another version of the fold machine: its programs are malformed to it */
+export function checkMachineVersion({ terms: { machineVersion } }: CourtReader): void {
+  if (machineVersion === MACHINE_VERSION) return;
+  throw new FoldmarkError(
+    "config.invalid",
+    `The market's court judges version ${machineVersion} of the fold machine, this node runs version ${MACHINE_VERSION}.`,
+    {
+      details: { court: machineVersion, node: MACHINE_VERSION },
+      hint: "Every answer signed here would be convicted there: install the version of foldmark for that court.",
     },
   );
 }

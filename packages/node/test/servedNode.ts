@@ -80,6 +80,7 @@ export async function serveNode({ folder = aFolder(), queue = 8 } = {}) {
     watch: watchServing({ metrics, log, ledger }),
     health: () => chain.health,
     checkOpen() {},
+    checkLength() {},
     keepAliveMs: 20,
   });
   const server = createServer(app);

@@ -1,5 +1,8 @@
+import { auditRun } from "./auditRun.ts";
+import { challenge } from "./challenge.ts";
 import { collect } from "./collect.ts";
 import type { Command } from "./command.ts";
+import { disputesList, disputesShow } from "./disputes.ts";
 import { init } from "./init.ts";
 import { modelsFetch } from "./modelsFetch.ts";
 import { modelsImport } from "./modelsImport.ts";
@@ -26,4 +29,8 @@ export const COMMANDS: readonly Command[] = [
   redeem,
   collect,
   verify,
+  challenge,
+  auditRun,
+  disputesList,
+  disputesShow,
 ];

@@ -19,6 +19,8 @@ const statusSchema = z.object({
   money: z.object({ signed: amount, held: amount, ready: amount }),
   stake: z.object({ amount, unbonding: amount, isEnough: z.boolean() }),
   openAnswers: z.number(),
+  disputes: z.object({ open: z.number(), convicted: z.number(), won: z.number(), falseAnswers: z.number() }),
+  defencesAffordable: z.number(),
   todo: z.array(z.string()),
 });
 
@@ -38,10 +40,12 @@ export const status: Command = {
 
 function running(node: z.infer<typeof statusSchema>): CommandResult {
   const { state, models, running, queued, uptimeSeconds, endpoint, money, stake, openAnswers, todo } = node;
+  const { open, convicted, won, falseAnswers } = node.disputes;
   const lines = [
     `${state}  ${models.length} model${models.length === 1 ? "" : "s"}, ${running} running, ${queued} waiting, up ${duration(uptimeSeconds)}  ${endpoint}`,
     `money    signed ${tokens(money.signed)}   held ${tokens(money.held)}   ready ${tokens(money.ready)}`,
     `stake    ${tokens(stake.amount)}${stake.isEnough ? "" : " (too low to serve)"}   ${openAnswers} answers can still be challenged`,
+    `disputes ${open} open, ${convicted} convicted, ${won} won, ${falseAnswers} own answers found false   gas for ${node.defencesAffordable} defences`,
     ...todo.map((line) => `todo     ${line}`),
   ];
   return { data: node, text: lines.join("\n") };

@@ -1,17 +1,15 @@
 import { existsSync, readFileSync } from "node:fs";
-import path from "node:path";
-import { assetIdFromUint, EXIT, FoldmarkError, parseReceipt } from "@foldmark/protocol";
+import { EXIT, FoldmarkError } from "@foldmark/protocol";
 import type { ChainReader } from "@foldmark/sdk";
 import { verify as verifyReceipt } from "@foldmark/sdk/verify";
 import { families, openPackage } from "@foldmark/workloads";
 import { chainReader } from "../chain/chainReader.ts";
 import { connectMarket, readDeployment } from "../chain/market.ts";
 import type { NodeConfig } from "../config.ts";
-import { requirePackage } from "../packages/requirePackage.ts";
 import { type Command, type CommandInput, OPTION } from "./command.ts";
-import { installedPackages } from "./installed.ts";
 import { openConfig } from "./openNode.ts";
 import { receiptIn } from "./receiptFile.ts";
+import { packageOfReceipt } from "./receiptPackage.ts";
 import { table } from "./table.ts";
 
 export const verify: Command = {
@@ -33,7 +31,7 @@ export const verify: Command = {
     const config = await openConfig(input);
     const chain = await readerOf(config, input);
     const verification = await verifyReceipt(json, {
-      package: await openPackage(await packageOf(json, input, config), { families, verify: "once" }),
+      package: await openPackage(await packageOfReceipt(json, input, config), { families, verify: "once" }),
       cut: options.cut === true,
       ...(typeof options.messages === "string" ? { messages: readJson(options.messages) } : {}),
       ...(typeof options.body === "string" ? { body: read(options.body) } : {}),
@@ -55,22 +53,6 @@ export const verify: Command = {
     };
   },
 };
-
-/** The folder that was named, or the installed package of the receipt's model. @throws `package.missing` */
-async function packageOf(json: unknown, { options, context }: CommandInput, config: NodeConfig): Promise<string> {
-  if (typeof options.package === "string") {
-    requirePackage(options.package);
-    return path.resolve(options.package);
-  }
-  const asset = assetIdFromUint(parseReceipt(json).channel.model);
-  const installed = await installedPackages(context.home, config);
-  const found = installed.find((model) => model.asset === asset);
-  if (found) return found.folder;
-  throw new FoldmarkError("package.missing", `The package of ${asset} is not installed.`, {
-    details: { asset, installed: installed.map((model) => model.asset) },
-    hint: "Fetch it with `foldmark models fetch URL`, or give --package DIR.",
-  });
-}
 
 /**
  * The chain is asked where this folder knows a deployment and somebody answers; else the findings say what was not looked

@@ -1,3 +1,4 @@
+import type { Program } from "@foldmark/machine";
 import { FoldmarkError, toAssetId, toHash, toModelId } from "@foldmark/protocol";
 import {
   callBlocks,
@@ -15,6 +16,7 @@ import type { RequestSize, ServedModel } from "./answerEngine.ts";
 
 /** A served model whose chats can be read: what the engine's thread needs besides the tensors. */
 export type OpenedModel = ServedModel & {
+  program: Program;
   /** `undefined` for a simulation. */
   readChat(request: readonly Uint8Array[]): { prompt: number[]; limit: number } | undefined;
   /** A request of arbitrary tokens, to measure speed with; `undefined` for a simulation. */
@@ -37,6 +39,7 @@ export async function openModel(folder: string): Promise<OpenedModel> {
     ...{ name: manifest.name, kind: manifest.kind, context: manifest.maxT, header: manifest.header, folder },
     programRoot: toHash(opened.programRoot),
     weightsRoot: toHash(opened.weightsRoot),
+    program: opened.program,
     measure: (request) => refusing(() => reader.measure(request)),
     readChat: (request) => reader.readChat(request),
     probe: (options) => reader.probe(options),

@@ -1,5 +1,6 @@
 import {
   type AnswerRequest,
+  type AssetId,
   answerRequestCodec,
   assetIdToUint,
   type BaseUnits,
@@ -39,6 +40,8 @@ export type AdmissionDeps = {
   ledger: Ledger;
   /** The least deposit that is worth redeeming. */
   minimumDeposit: BaseUnits;
+  /** Throws `node.not_serving` for a job that could be so long that this node could not defend it in time. */
+  checkLength(asset: AssetId, T: number): void;
   /** Throws `node.busy` when nothing more may wait. */
   checkRoom(): void;
 };
@@ -70,6 +73,7 @@ export async function admit(
     throw new FoldmarkError("request.invalid", "A simulation has no answer tokens to hint at.", {
       details: { fields: ["hint"] },
     });
+  deps.checkLength(model.asset, size.kind === "chat" ? size.promptTokens + size.limit : size.steps);
   const maximum = maximumOf(size, prices);
   const terms = termsOf(model, maximum, deps);
   const payment = readPayment(header, terms);

@@ -1,4 +1,4 @@
-import express, { type Express } from "express";
+import express, { type Express, type Router } from "express";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { ServedModel } from "../engine/answerEngine.ts";
@@ -15,6 +15,8 @@ export type AppDeps = Omit<AnswersRouteDeps, "checkOpen"> & {
   operator: AnswersRouteDeps["payee"];
   health(): Health;
   checkOpen(): void;
+  /** What a node serves besides, before its own routes. */
+  routes?: readonly Router[];
 };
 
 /** Everything that a provider answers over HTTP. Assembles only: `node.ts` listens. */
@@ -35,6 +37,7 @@ export function nodeApp(deps: AppDeps): Express {
     }),
   );
   app.use(packagesRoute(models.values()));
+  for (const route of deps.routes ?? []) app.use(route);
   app.use(express.json({ limit: bodyLimitBytes(models.values()) }));
   app.use(answersRoute(deps));
   app.use(storedAnswersRoute(deps));

@@ -232,6 +232,25 @@ export class Ledger {
     };
   }
 
+  /** The answers on a channel to one statement, with the ceilings that they answer: who asks twice has two. */
+  answersTo(channelId: ChannelId, statementId: Hex): ({ ceiling: BaseUnits } & StoredAnswer)[] {
+    return this.#all(
+      `SELECT v.ceiling, v.charged, a.statement_id, a.until, a.signature, a.evidence
+       FROM answers a JOIN vouchers v ON v.id = a.voucher_id WHERE v.channel_id = ? AND a.statement_id = ?`,
+      ...[channelId, statementId],
+    ).flatMap((row) => {
+      const ceiling = money(row.ceiling);
+      if (!(row.evidence instanceof Uint8Array)) return [];
+      return [
+        {
+          ...{ ceiling, statementId: row.statement_id as Hex, until: Number(row.until), charged: money(row.charged) },
+          signature: row.signature as Hex,
+          evidence: this.#box.open(row.evidence, labelOf(channelId, ceiling)),
+        },
+      ];
+    });
+  }
+
   /** What every channel owes above what the chain has paid. */
   claims(): Claim[] {
     return this.#all("SELECT * FROM channels WHERE owing_since IS NOT NULL").map((row) => ({
@@ -255,6 +274,19 @@ export class Ledger {
     );
   }
 
+  /** Something that was found out and need not be again. */
+  fact(name: string): string | undefined {
+    const value = this.#get("SELECT value FROM facts WHERE name = ?", name)?.value;
+    return value === undefined ? undefined : String(value);
+  }
+
+  setFact(name: string, value: string): void {
+    this.#run(
+      "INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      ...[name, value],
+    );
+  }
+
   /** Answers that may still be challenged, or whose evidence has not been deleted yet. */
   openAnswers(): number {
     return Number(this.#get("SELECT count(*) AS n FROM answers")?.n);
@@ -262,11 +294,17 @@ export class Ledger {
 
   /**
    * Deletes answers and their evidence whose `until` lies before `time` (unix seconds), and vouchers that ended before it
-   * with nothing. The highest ceiling and the claim of a channel stay.
+   * with nothing. The highest ceiling and the claim of a channel stay, and so does what is `kept`: answers whose dispute
+   * goes on.
    */
-  prune(time: number): number {
+  prune(time: number, kept: readonly { channelId: ChannelId; ceiling: BaseUnits }[] = []): number {
     return this.#transaction(() => {
-      const { changes } = this.#run("DELETE FROM answers WHERE until < ?", time);
+      const labels = JSON.stringify(kept.map(({ channelId, ceiling }) => labelOf(channelId, ceiling)));
+      const { changes } = this.#run(
+        `DELETE FROM answers WHERE until < ? AND voucher_id NOT IN
+         (SELECT id FROM vouchers WHERE channel_id || '/' || ceiling IN (SELECT value FROM json_each(?)))`,
+        ...[time, labels],
+      );
       this.#run(
         `DELETE FROM vouchers WHERE status <> 'open' AND accepted_at < ?
          AND NOT EXISTS (SELECT 1 FROM answers WHERE voucher_id = vouchers.id)`,

@@ -1,0 +1,48 @@
+import {
+  examineProgram,
+  foldsPosition,
+  leavesPosition,
+  type Program,
+  rootPosition,
+  stepsOf,
+  stepsPosition,
+} from "@foldmark/machine";
+import { REVEAL_DEPTH } from "./game.ts";
+
+/** Gas of the moves, a little above what was measured: the estimates are there to be enough. */
+export const MOVE_GAS = {
+  approve: 60_000n,
+  challenge: 400_000n,
+  post: 80_000n,
+  /** With the record of the stage that it enters. */
+  ask: 160_000n,
+  reveal: 120_000n,
+  revealLeaf: 120_000n,
+  takeBond: 80_000n,
+  withdraw: 70_000n,
+} as const;
+
+/** Reveals of nodes until a leaf is reached, at most, for a job of T steps: those of its deepest fold. */
+export function roundsOf(program: Program, T: number): number {
+  const down = (height: number) => Math.ceil(height / REVEAL_DEPTH);
+  const below = program.stages.flatMap((stage, at) => {
+    const lastStep = stage.order === 2 ? stepsOf(stage, T) - 1 : 0;
+    const lists =
+      stage.order === 2 ? down(stepsPosition(program, at, T).height) + down(foldsPosition(program, at, 0).height) : 0;
+    return stage.folds.map(
+      (_, fold) => lists + down(leavesPosition(program, { stage: at, fold, t: lastStep }, T).height),
+    );
+  });
+  return down(rootPosition(program).height) + Math.max(...below);
+}
+
+/** Gas of a whole defence of one challenge: the root, every reveal, and the leaf. */
+export const gasOfDefence = (program: Program, T: number): bigint =>
+  MOVE_GAS.post + BigInt(roundsOf(program, T)) * MOVE_GAS.reveal + MOVE_GAS.revealLeaf;
+
+/** Gas of a whole challenge that wins: at least where the node shows its tree, at most where everything is asked for. */
+export function gasOfChallenge(program: Program, T: number): { least: bigint; most: bigint } {
+  const refute = BigInt(Math.ceil(Math.max(...examineProgram(program).costs.map(({ gas }) => gas))));
+  const least = MOVE_GAS.approve + MOVE_GAS.challenge + refute + MOVE_GAS.takeBond + MOVE_GAS.withdraw;
+  return { least, most: least + BigInt(roundsOf(program, T) + 1) * MOVE_GAS.ask };
+}
