@@ -1,9 +1,12 @@
+import { LEAF_BYTES } from "../commitments/tensor.ts";
 import { leafHash, nodeHash } from "../hash.ts";
 import type { Program } from "../program.ts";
 import { firstNotOne } from "../trace/firstFalse.ts";
+import { traceInMemory } from "../trace/inMemory.ts";
 import { leavesPosition, nodesAt, type Position, positionKey } from "../trace/position.ts";
 import type { FoldTensor, Trace } from "../trace/trace.ts";
 import { listsAbove, traceOver } from "../trace/tree.ts";
+import type { RandomJob } from "./randomProgram.ts";
 
 /** Bytes that a liar puts in the place of a leaf. They may have another length. */
 export type ForgedLeaf = { of: FoldTensor; index: number; bytes: Uint8Array };
@@ -50,4 +53,21 @@ export function forge(
   const last = program.stages.length - 1;
   const firstFalse = changes.some(({ of }) => of.stage === last) ? firstNotOne(program, T, leaf) : honest.firstFalse;
   return traceOver({ node, leaf, firstFalse, close: () => honest.close() }, { program, T });
+}
+
+/**
+ * The trace of a job in which one leaf is a lie and everything that loads it is computed from the lie, by the reference.
+ * The bytes must have the leaf's length.
+ */
+export function forgeOnward(
+  honest: Trace,
+  { program, constants, job, change }: RandomJob & { change: ForgedLeaf },
+): Trace {
+  const { of, index } = change;
+  const leaves = leavesPosition(program, of, honest.T).length;
+  const bytes = new Uint8Array(leavesPosition(program, of, honest.T).tensorBytes);
+  for (let leaf = 0; leaf < leaves; leaf++)
+    bytes.set(leaf === index ? change.bytes : honest.leaf(of, leaf), leaf * LEAF_BYTES);
+  const source = (constant: number) => constants[constant] ?? new Uint8Array(0);
+  return traceInMemory(program, source, { ...job, given: [{ of, bytes }] });
 }

@@ -1,3 +1,3 @@
-// choices <- randomBytes, randomExpression <- randomProgram; for tests only: fast-check is no dependency of the package
-export { type ForgedLeaf, forge } from "./forge.ts";
+// choices <- randomBytes, randomExpression <- randomProgram <- forge; for tests only: fast-check is no dependency of the package
+export { type ForgedLeaf, forge, forgeOnward } from "./forge.ts";
 export { type RandomJob, type RandomProgramOptions, randomJob } from "./randomProgram.ts";

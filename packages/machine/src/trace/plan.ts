@@ -1,5 +1,5 @@
 import { BYTES, type Program } from "../program.ts";
-import { traceCost } from "./cost.ts";
+import { stageCost, traceCost } from "./cost.ts";
 import { foldAt, foldTensorBytes, stageAt, stepsOf } from "./layout.ts";
 import { BATCH_HEIGHT } from "./tensorStream.ts";
 
@@ -31,11 +31,14 @@ export function keptHeight(program: Program, T: number, { keptBytes }: Pick<Trac
   return height;
 }
 
-/** The stages of one tensor whose bytes are kept: the smallest that fit together. */
+/** The stages whose bytes are kept: the smallest that fit together. A loop's many tensors have their own weight. */
 export function smallStages(program: Program, T: number, { smallBytes }: Pick<TraceLimits, "smallBytes">): Set<number> {
-  const sized = [...program.stages.keys()]
-    .filter((stage) => isOneTensor(program, stage))
-    .map((stage) => ({ stage, bytes: foldTensorBytes(program, { stage, fold: 0, t: 0 }, T) }))
+  const bytesOfTensor = 128;
+  const sized = program.stages
+    .map((decl, stage) => {
+      const { bytes } = stageCost(program, stage, T);
+      return { stage, bytes: bytes + (decl.order === 2 ? stepsOf(decl, T) * decl.folds.length * bytesOfTensor : 0) };
+    })
     .sort((a, b) => a.bytes - b.bytes);
   const kept = new Set<number>();
   let room = smallBytes;

@@ -1,7 +1,7 @@
 import { LEAF_BYTES, tensorLeaves } from "../commitments/tensor.ts";
 import { listRoot } from "../commitments/tree.ts";
 import { BYTES, type Program } from "../program.ts";
-import type { Recording } from "../wasm/index.ts";
+import type { Recording, Steps } from "../wasm/index.ts";
 import { firstNotOne } from "./firstFalse.ts";
 import { InnermostBuffer } from "./innermost.ts";
 import type { KeptLevels } from "./keptLevels.ts";
@@ -19,8 +19,8 @@ type Parts = {
   program: Program;
   T: number;
   recording: Recording;
-  /** By stage: the bytes of its tensor, where they are kept. */
-  small: (Uint8Array | undefined)[];
+  /** By stage: its tensor, or a loop's tensors step by step, where they are kept. */
+  small: (Uint8Array[] | undefined)[];
   cacheBytes: number;
 };
 
@@ -84,7 +84,7 @@ function leavesPiece(
   at: { stage: number; first: number; end: number },
 ): Piece {
   const { stage } = at;
-  const whole = small[stage];
+  const [whole] = small[stage] ?? [];
   if (whole !== undefined) return pieceOfLeaves(whole.subarray(at.first * LEAF_BYTES, at.end * LEAF_BYTES));
   const of = { stage, fold: 0, t: 0 };
   const { type } = foldAt(program, stage, 0);
@@ -98,16 +98,17 @@ function leavesPiece(
     const from = Math.floor(start / rowBytes);
     const end = Math.ceil((start + data.length) / rowBytes);
     const rows = new InnermostBuffer({ stage, from, end, bytes: (end - from) * rowBytes }, BYTES[type]);
-    recording.replay({ stage, fold: 0, from: 0, end: S }, (step, t) => rows.put(step, t));
+    recording.replay({ stage, from: 0, end: S }, [(step, t) => rows.put(step, t)]);
     data.set(rows.bytes.subarray(start - from * rowBytes, start - from * rowBytes + data.length));
   } else {
     const from = place(start).t;
     const end = place(start + data.length - 1).t + 1;
-    recording.replay({ stage, fold: 0, from, end }, (step, t) => {
+    const put = (step: Uint8Array, t: number) => {
       const to = placeOfElement(program, { stage, fold: 0, t, r: 0, c: 0 }, T).byte - start;
       const skipped = Math.max(0, -to);
       data.set(step.subarray(skipped, Math.max(skipped, data.length - to)), Math.max(0, to));
-    });
+    };
+    recording.replay({ stage, from, end }, [put]);
   }
   return pieceOfLeaves(data);
 }
@@ -119,22 +120,38 @@ function stepsPiece(replays: Replays, { stage, first, end }: { stage: number; fi
 }
 
 /** Roots of the tensors of each step of a loop. */
-function foldRoots({ program, recording }: Replays, of: { stage: number; from: number; end: number }): Uint8Array[][] {
+function foldRoots(replays: Replays, of: Steps): Uint8Array[][] {
   const roots: Uint8Array[][] = Array.from({ length: of.end - of.from }, () => []);
-  for (const fold of stageAt(program, of.stage).folds.keys())
-    recording.replay({ ...of, fold }, (bytes, t) => {
-      (roots[t - of.from] as Uint8Array[])[fold] = listRoot(tensorLeaves(bytes));
-    });
+  showLoop(replays, of, (bytes, { fold, t }) => {
+    (roots[t - of.from] as Uint8Array[])[fold] = listRoot(tensorLeaves(bytes));
+  });
   return roots;
 }
 
 /** The elements of one step and fold of a loop. */
-function oneStep({ recording }: Replays, { stage, fold, t }: FoldTensor): Uint8Array {
+function oneStep(replays: Replays, { stage, fold, t }: FoldTensor): Uint8Array {
   let found = new Uint8Array(0);
-  recording.replay({ stage, fold, from: t, end: t + 1 }, (bytes) => {
-    found = bytes.slice();
+  showLoop(replays, { stage, from: t, end: t + 1 }, (bytes, at) => {
+    if (at.fold === fold) found = bytes.slice();
   });
   return found;
+}
+
+function showLoop(
+  { program, recording, small }: Replays,
+  of: Steps,
+  see: (bytes: Uint8Array, at: { fold: number; t: number }) => void,
+): void {
+  const folds = [...stageAt(program, of.stage).folds.keys()];
+  const tensors = small[of.stage];
+  if (tensors === undefined)
+    recording.replay(
+      of,
+      folds.map((fold) => (bytes, t) => see(bytes, { fold, t })),
+    );
+  else
+    for (let t = of.from; t < of.end; t++)
+      for (const fold of folds) see(tensors[t * folds.length + fold] as Uint8Array, { fold, t });
 }
 
 const pieceOfLeaves = (data: Uint8Array): Piece => {

@@ -4,9 +4,10 @@ import type { Recording, WasmEngine } from "../wasm/index.ts";
 import { HashLanes } from "./hashLanes.ts";
 import { InnermostBuffer } from "./innermost.ts";
 import { type KeptLevels, LevelBuilder } from "./keptLevels.ts";
-import { foldAt, foldTensorBytes, stageAt, stepsOf } from "./layout.ts";
+import { foldAt, stageAt, stepsOf } from "./layout.ts";
 import { innermostPasses, isOneTensor, keptHeight, smallStages, TRACE_LIMITS, type TraceLimits } from "./plan.ts";
 import { heightOf } from "./position.ts";
+import { StageBytes } from "./stageBytes.ts";
 import { streamedTrace } from "./streamed.ts";
 import { TensorStream } from "./tensorStream.ts";
 import type { Trace } from "./trace.ts";
@@ -53,8 +54,8 @@ class Build implements TraceBuild {
   readonly #keep: number;
   /** By stage: the stream of its one tensor. */
   readonly #streams: (TensorStream | undefined)[];
-  /** By stage: the bytes of its tensor so far, where they are kept. */
-  readonly #small: ({ bytes: Uint8Array; filled: number } | undefined)[];
+  /** By stage: its elements, where they are kept. */
+  readonly #small: (StageBytes | undefined)[];
   /** By stage: the steps of a loop. */
   readonly #loops: (LoopBuilder | undefined)[];
   readonly #passes: ReturnType<typeof innermostPasses>;
@@ -74,11 +75,7 @@ class Build implements TraceBuild {
       isOneTensor(program, stage) ? new TensorStream(lanes, this.#keep) : undefined,
     );
     const small = smallStages(program, T, limits);
-    this.#small = program.stages.map((_, stage) =>
-      small.has(stage)
-        ? { bytes: new Uint8Array(foldTensorBytes(program, { stage, fold: 0, t: 0 }, T)), filled: 0 }
-        : undefined,
-    );
+    this.#small = program.stages.map((_, stage) => (small.has(stage) ? new StageBytes(program, stage, T) : undefined));
     this.#loops = program.stages.map(({ order, folds }) =>
       order === 2 ? new LoopBuilder(lanes, { folds: folds.length, keep: this.#keep }) : undefined,
     );
@@ -98,11 +95,10 @@ class Build implements TraceBuild {
       this.#hashBuffers();
       this.#state = "later passes";
     } else {
-      for (const { stage, buffer } of this.#buffers)
-        this.#recording.replay(
-          { stage, fold: 0, from: 0, end: stepsOf(stageAt(this.#program, stage), this.#job.T) },
-          (bytes, t) => buffer.put(bytes, t),
-        );
+      for (const { stage, buffer } of this.#buffers) {
+        const end = stepsOf(stageAt(this.#program, stage), this.#job.T);
+        this.#recording.replay({ stage, from: 0, end }, [(bytes, t) => buffer.put(bytes, t)]);
+      }
       this.#hashBuffers();
     }
     this.#buffers = this.#nextBuffers();
@@ -112,7 +108,7 @@ class Build implements TraceBuild {
       program: this.#program,
       T: this.#job.T,
       recording: this.#recording,
-      small: this.#small.map((tensor) => tensor?.bytes),
+      small: this.#small.map((stage) => stage?.tensors),
       cacheBytes: this.#limits.cacheBytes,
     });
   }
@@ -127,17 +123,18 @@ class Build implements TraceBuild {
       return (bytes: Uint8Array, t: number) => {
         for (const each of this.#buffers) if (each.stage === stage) each.buffer.put(bytes, t);
       };
-    if (order === 2) return (bytes: Uint8Array) => this.#loops[stage]?.take(bytes, fold);
+    if (order === 2)
+      return (bytes: Uint8Array) => {
+        this.#loops[stage]?.take(bytes, fold);
+        this.#small[stage]?.take(bytes);
+      };
     return (bytes: Uint8Array) => this.#take(stage, bytes);
   }
 
   /** The next bytes of a stage's one tensor. */
   #take(stage: number, bytes: Uint8Array): void {
     this.#streams[stage]?.update(bytes);
-    const small = this.#small[stage];
-    if (small === undefined) return;
-    small.bytes.set(bytes, small.filled);
-    small.filled += bytes.length;
+    this.#small[stage]?.take(bytes);
   }
 
   #nextBuffers(): { stage: number; buffer: InnermostBuffer }[] {

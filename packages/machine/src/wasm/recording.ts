@@ -11,14 +11,17 @@ import { type WholeJobParts, wholeBlocks } from "./wholeJob.ts";
 /** What sees a fold's elements, if anything does. */
 export type TapOf = (stage: number, fold: number) => Tap | undefined;
 
+/** Steps `from .. end - 1` of a stage. */
+export type Steps = { stage: number; from: number; end: number };
+
 /** A job whose every element is computed, block by block, so that a worker can do something else in between. */
 export type Recording = {
   /** Steps of stages computed so far, of how many; a stage's step counts once. */
   readonly progress: { taken: number; all: number };
   /** Computes the next block of steps. False once everything was. */
   advance(): boolean;
-  /** Shows the steps `from .. end - 1` of a fold once more, in order. Only when everything was computed. */
-  replay(of: { stage: number; fold: number; from: number; end: number }, tap: Tap): void;
+  /** Shows the steps `from .. end - 1` of a stage once more, in order, to taps by fold. Only when everything was computed. */
+  replay(of: Steps, taps: readonly (Tap | undefined)[]): void;
   close(): void;
 };
 
@@ -31,14 +34,16 @@ export type SessionRecordingParts = WholeJobParts & {
 const tapsOf = (program: Program, tapOf: TapOf): (Tap | undefined)[] =>
   program.stages.flatMap(({ folds }, stage) => folds.map((_, fold) => tapOf(stage, fold)));
 
-/** The tap of one fold that lets some steps through. */
-const tapOfSteps = (wanted: { fold: number; from: number; end: number }, tap: Tap): (Tap | undefined)[] => {
-  const taps: (Tap | undefined)[] = [];
-  taps[wanted.fold] = (bytes, t) => {
-    if (t >= wanted.from && t < wanted.end) tap(bytes, t);
-  };
-  return taps;
-};
+/** Taps of one stage that see some of its steps, by the number of the fold among all. */
+function tapsOfSteps(first: number, { from, end }: Steps, taps: readonly (Tap | undefined)[]): (Tap | undefined)[] {
+  const all: (Tap | undefined)[] = [];
+  for (const [fold, tap] of taps.entries())
+    if (tap !== undefined)
+      all[first + fold] = (bytes, t) => {
+        if (t >= from && t < end) tap(bytes, t);
+      };
+  return all;
+}
 
 /** Records a program that is served step by step. What its session keeps makes most replays short. */
 export class SessionRecording implements Recording {
@@ -81,26 +86,27 @@ export class SessionRecording implements Recording {
     return false;
   }
 
-  replay(of: { stage: number; fold: number; from: number; end: number }, tap: Tap): void {
+  replay(of: Steps, stageTaps: readonly (Tap | undefined)[]): void {
     const { folds, storage } = this.#parts;
     assertOpen(this.#parts);
     const session = this.#session;
     if (session === undefined || !this.#isDone) throw new Error("nothing is replayed before everything was computed");
-    const fold = (folds.firstOf[of.stage] as number) + of.fold;
-    const taps = tapOfSteps({ ...of, fold }, tap);
-    const { kind } = storage.storage[fold] as SessionFolds["storage"][number];
-    if (kind === "last") this.#lastStage(session, taps);
-    else if (kind === "whole") this.#showConstantSteps(session, taps);
-    else if (kind === "kept") this.#showKept(session, { ...of, fold }, tap);
-    else if (storage.storage.some((each) => each.kind === "ring")) this.#again(fold, of.end, taps);
+    const taps = tapsOfSteps(folds.firstOf[of.stage] as number, of, stageTaps);
+    const kindOf = (fold: number) => storage.storage[fold]?.kind;
+    const tapped = [...taps.keys()].filter((fold) => taps[fold] !== undefined);
+    const isOf = (kind: string) => tapped.some((fold) => kindOf(fold) === kind);
+    if (isOf("last")) this.#lastStage(session, taps);
+    else if (isOf("whole")) this.#showConstantSteps(session, taps);
     else {
-      // what is kept is there already, and a step loads nothing else of other steps
-      const isKept = storage.storage.map((each) => each.kind === "kept");
-      const needs = Uint8Array.from(isKept, Number);
-      storage.addNeeds(fold, needs);
-      for (const [id, kept] of isKept.entries()) if (kept) needs[id] = 0;
-      for (let from = of.from; from < of.end; from += BLOCK_ROWS)
-        this.#block(session, { from, end: Math.min(of.end, from + BLOCK_ROWS), needs, taps });
+      for (const fold of tapped)
+        if (kindOf(fold) === "kept") {
+          this.#showKept(session, { ...of, fold }, taps[fold] as Tap);
+          taps[fold] = undefined;
+        }
+      const computed = tapped.filter((fold) => taps[fold] !== undefined);
+      if (computed.length === 0) return;
+      if (storage.storage.some(({ kind }) => kind === "ring")) this.#again(computed, of.end, taps);
+      else this.#steps(session, of, { computed, taps });
     }
   }
 
@@ -109,11 +115,27 @@ export class SessionRecording implements Recording {
     this.#session = undefined;
   }
 
-  /** Computes the first steps of a fold in a session of its own: loops that keep two steps can only go forward. */
-  #again(fold: number, steps: number, taps: (Tap | undefined)[]): void {
+  /** Computes steps of folds from what the session keeps. */
+  #steps(
+    session: WasmSession,
+    { from: first, end: last }: Steps,
+    { computed, taps }: { computed: number[]; taps: (Tap | undefined)[] },
+  ): void {
+    const { storage } = this.#parts;
+    // what is kept is there already, and a step loads nothing else of other steps
+    const isKept = storage.storage.map(({ kind }) => kind === "kept");
+    const needs = Uint8Array.from(isKept, Number);
+    for (const fold of computed) storage.addNeeds(fold, needs);
+    for (const [id, kept] of isKept.entries()) if (kept) needs[id] = 0;
+    for (let from = first; from < last; from += BLOCK_ROWS)
+      this.#block(session, { from, end: Math.min(last, from + BLOCK_ROWS), needs, taps });
+  }
+
+  /** Computes the first steps of folds in a session of its own: loops that keep two steps can only go forward. */
+  #again(wanted: number[], steps: number, taps: (Tap | undefined)[]): void {
     const { storage, openSession } = this.#parts;
     const needs = storage.always.slice();
-    storage.addNeeds(fold, needs);
+    for (const fold of wanted) storage.addNeeds(fold, needs);
     const session = openSession();
     try {
       while (session.steps < steps) {
@@ -197,10 +219,11 @@ export class WholeRecording implements Recording {
     return done !== true;
   }
 
-  replay(of: { stage: number; fold: number; from: number; end: number }, tap: Tap): void {
+  replay(of: Steps, stageTaps: readonly (Tap | undefined)[]): void {
     assertOpen(this.#parts);
-    const fold = (this.#parts.folds.firstOf[of.stage] as number) + of.fold;
-    for (const _ of wholeBlocks(this.#parts, this.#job, { wanted: [fold], taps: tapOfSteps({ ...of, fold }, tap) }));
+    const taps = tapsOfSteps(this.#parts.folds.firstOf[of.stage] as number, of, stageTaps);
+    const wanted = [...taps.keys()].filter((fold) => taps[fold] !== undefined);
+    for (const _ of wholeBlocks(this.#parts, this.#job, { wanted, taps }));
   }
 
   close(): void {

@@ -16,11 +16,11 @@ import {
   traceFromTensors,
   traceInMemory,
 } from "../../src/index.ts";
-import { forge, type RandomJob, randomJob } from "../../src/testing/index.ts";
+import { forge, forgeOnward, type RandomJob, randomJob } from "../../src/testing/index.ts";
 import { tensorsOfStage } from "../../src/trace/firstFalse.ts";
 import { firstProgram, hex, littleEndian, secondProgram } from "../support/knownPrograms.ts";
 import { manyLeaves } from "./manyLeaves.ts";
-import { rootOfOpened, walkedLeaves } from "./walk.ts";
+import { rootOfOpened, same, walkedLeaves } from "./walk.ts";
 
 const traceOf = ({ program, constants, job }: RandomJob): Trace =>
   traceInMemory(program, (index) => constants[index] ?? new Uint8Array(0), job);
@@ -175,6 +175,28 @@ describe("forge", () => {
       expect(forged.firstFalse).toEqual(expected.firstFalse);
     }
   });
+});
+
+describe("forgeOnward", () => {
+  it("computes what loads a lie from it, and leaves what came before as it was", () =>
+    fc.assert(
+      fc.property(randomJob(), fc.nat(), (random, pick) => {
+        const { program } = random;
+        const honest = traceOf(random);
+        const leaves = walkedLeaves(program, honest);
+        const at = leaves[pick % leaves.length] ?? leaves[0];
+        if (!at) throw new Error("no leaves");
+        const of = { stage: at.stage, fold: at.fold, t: at.t };
+        const bytes = honest.leaf(of, at.index).map((byte, i) => (i === 0 ? byte ^ 1 : byte));
+        const lie = forgeOnward(honest, { ...random, change: { of, index: at.index, bytes } });
+        expect(lie.leaf(of, at.index)).toEqual(bytes);
+        const lies = walkedLeaves(program, lie).filter(
+          (leaf) => !same(lie.leaf(leaf, leaf.index), honest.leaf(leaf, leaf.index)),
+        );
+        expect(lies[0], "the first leaf that differs").toEqual(at);
+      }),
+      { numRuns: 60 },
+    ));
 });
 
 describe("a given tensor", () => {

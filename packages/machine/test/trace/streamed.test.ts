@@ -12,7 +12,7 @@ import {
   traceCost,
   traceInMemory,
 } from "../../src/index.ts";
-import { type RandomJob, randomJob } from "../../src/testing/index.ts";
+import { forge, type RandomJob, randomJob } from "../../src/testing/index.ts";
 import { tensorsOfStage } from "../../src/trace/firstFalse.ts";
 import { firstProgram, hex, littleEndian, secondProgram } from "../support/knownPrograms.ts";
 import { manyLeaves } from "./manyLeaves.ts";
@@ -87,6 +87,18 @@ describe("openTrace", () => {
       const job = { ...random.job, T };
       expectSame(random.program, await streamed({ ...random, job }, limits), inMemory({ ...random, job }));
     }
+  });
+
+  it("can be forged like a trace in memory", async () => {
+    const random = manyLeaves();
+    const [actual, expected] = [await streamed(random, TIGHT), inMemory(random)];
+    const changes = [
+      { of: { stage: 2, fold: 0, t: 1 }, index: 2, bytes: Uint8Array.of(1, 2, 3) },
+      { of: { stage: 0, fold: 0, t: 0 }, index: 17, bytes: new Uint8Array(1_024).fill(7) },
+    ];
+    const forged = [actual, expected].map((trace) => forge(trace, { program: random.program, changes }));
+    expect(hex(forged[0]?.root ?? new Uint8Array())).toBe(hex(forged[1]?.root ?? new Uint8Array()));
+    for (const { of, index } of changes) expect(forged[0]?.open(of, index, 1)).toEqual(forged[1]?.open(of, index, 1));
   });
 
   it("gives the engine's memory back, and refuses a job that does not fit the program", async () => {
