@@ -28,7 +28,7 @@ contract CourtExtractTest is CourtTest {
 
     /* WHOLE GAMES */
 
-    /// @dev Every leaf of the trace can be reached by its challenger and shown by its payee. There are 9 of the loop, 18 of
+    /// @dev Every leaf of the trace can be reached by its challenger and shown by its payee. There are 9 of the loop, 31 of
     ///      stage 1 and one of stage 2.
     function test_everyLeafCanBeReached() public {
         for (uint256 t = 0; t < T; ++t) {
@@ -36,7 +36,7 @@ contract CourtExtractTest is CourtTest {
             this.playTo(0, t, 0, 1);
             this.playTo(0, t, 1, 0);
         }
-        for (uint256 leaf = 0; leaf < 18; ++leaf) {
+        for (uint256 leaf = 0; leaf < 31; ++leaf) {
             this.playTo(1, 0, 0, leaf);
         }
         this.playTo(2, 0, 0, 0);

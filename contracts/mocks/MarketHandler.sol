@@ -16,6 +16,7 @@ contract MarketHandler is MarketTest {
 
     address public constant THIEF = address(0x741EF);
     uint256 private constant THIEF_KEY = 0x741EF;
+    address private constant CHALLENGER = address(0xC4A1);
     address private constant TUNER = address(0x7E4E4);
 
     /// @notice What has been credited to nobody.
@@ -48,7 +49,7 @@ contract MarketHandler is MarketTest {
     }
 
     function selectors() external pure returns (bytes4[] memory all) {
-        all = new bytes4[](16);
+        all = new bytes4[](17);
         all[0] = this.deposit.selector;
         all[1] = this.depositWithAuthorization.selector;
         all[2] = this.redeemBatch.selector;
@@ -65,6 +66,7 @@ contract MarketHandler is MarketTest {
         all[13] = this.withdraw.selector;
         all[14] = this.warp.selector;
         all[15] = this.steal.selector;
+        all[16] = this.convict.selector;
     }
 
     /* WHAT PEOPLE DO */
@@ -138,6 +140,22 @@ contract MarketHandler is MarketTest {
         burnt += channels.proveOvercharge(c, a, r, vs);
     }
 
+    /// @notice The court's verdict, as the contract sees it; the game before it has tests of its own.
+    function convict(uint256 which) external {
+        Channel memory c = _channel(which);
+        (uint96 held, uint96 ready) = channels.incomeOf(c.payee);
+        uint256 staked = channels.stakeOf(c.payee).amount;
+        bytes32 id = channels.channelIdOf(c);
+        vm.prank(address(court));
+        uint256 taken = channels.convict(c.payee, CHALLENGER, id);
+        vm.assertEq(taken, staked < PENALTY ? staked : PENALTY, "the penalty, or what there was");
+        (uint96 heldAfter, uint96 readyAfter) = channels.incomeOf(c.payee);
+        vm.assertEq(heldAfter, 0, "held income");
+        vm.assertEq(readyAfter, ready, "ready income is out of reach");
+        burnt += held + taken - 2 * (taken / 4);
+        if (which % 2 == 0) channels.takeCompensation(c);
+    }
+
     function stake(uint256 which, uint96 amount) external {
         address account = _payees[which % 2];
         amount = _amount(amount);
@@ -171,7 +189,7 @@ contract MarketHandler is MarketTest {
     }
 
     function withdraw(uint256 which) external {
-        vm.prank(which % 2 == 0 ? author : TUNER);
+        vm.prank([author, TUNER, CHALLENGER, payer][which % 4]);
         channels.withdraw();
     }
 
@@ -222,12 +240,14 @@ contract MarketHandler is MarketTest {
         for (uint256 i = 0; i < CHANNELS; ++i) {
             Balance memory balance = channels.balanceOf(channels.channelIdOf(_channels[i]));
             sum += balance.deposit - balance.redeemed;
+            sum += channels.compensationOf(channels.channelIdOf(_channels[i]));
         }
         for (uint256 i = 0; i < 2; ++i) {
             (uint96 held, uint96 ready) = channels.incomeOf(_payees[i]);
             sum += uint256(held) + ready + channels.stakeOf(_payees[i]).amount;
         }
         sum += channels.creditOf(author) + channels.creditOf(TUNER);
+        sum += channels.creditOf(CHALLENGER) + channels.creditOf(payer);
         sum += channels.modelIncomeOf(model) + channels.modelIncomeOf(_child);
     }
 

@@ -7,7 +7,7 @@ import {ReferenceTree} from "./ReferenceTree.sol";
 
 /// @title TinyTrace
 /// @notice A trace that has every kind of list, for games: three stages, T steps. Stage 0 is a loop of two folds (1,600 bytes,
-///         and t + 1), stage 1 keeps its steps side by side (6,000 T bytes), stage 2 is one byte for each step.
+///         and t + 1), stage 1 keeps its steps side by side (10,500 T bytes), stage 2 is one byte for each step.
 library TinyTrace {
     using ReferenceTree for bytes32[];
 
@@ -80,7 +80,7 @@ library TinyTrace {
 
     function tensorBytes(uint256 stage, uint256 t, uint256 fold, uint32 T) internal pure returns (uint256) {
         if (stage == 0) return fold == 0 ? 1600 : t + 1;
-        return stage == 1 ? 6_000 * uint256(T) : T;
+        return stage == 1 ? 10_500 * uint256(T) : T;
     }
 
     function _leaves(uint256 stage, uint256 t, uint256 fold, uint32 T) private pure returns (bytes32[] memory nodes) {
@@ -106,8 +106,8 @@ library TinyTrace {
             // a loop of T steps: i64[1 x 200], i8[1 x t + 1]
             return bytes.concat(hex"02", hex"01000040", hex"0301000000c8000000", code, hex"000100000000000080", code);
         }
-        // order 1, T steps: i32[5 x 300]; order 0, T steps: i8[1 x 1]
-        if (index == TENSORS + 1) return bytes.concat(hex"01", hex"01000040", hex"02050000002c010000", code);
+        // order 1, T steps: i32[5 x 525]; order 0, T steps: i8[1 x 1]
+        if (index == TENSORS + 1) return bytes.concat(hex"01", hex"01000040", hex"02050000000d020000", code);
         return bytes.concat(hex"00", hex"01000040", hex"000100000001000000", code);
     }
 
