@@ -47,6 +47,6 @@ export async function openChain() {
 }
 
 /** Where a revert's bytes are differs between what the provider throws and what JSON-RPC sends. */
-function dataOf(error: { data?: Hex | { data?: Hex } }): Hex | undefined {
-  return typeof error.data === "object" ? error.data.data : error.data;
+function dataOf(error: { data?: Hex | { data?: Hex } | null }): Hex | undefined {
+  return typeof error.data === "object" ? error.data?.data : error.data;
 }
