@@ -45,7 +45,9 @@ export function runDotOf(code: FoldCode, { term, axis }: Lowered): RunDot | unde
   const types = { left: narrow(left.type), right: narrow(right.type) };
   if (types.left === undefined || types.right === undefined) return undefined;
   const pair = 2n * magnitude(left.range) * magnitude(right.range);
-  const turns = pair === 0n ? axis.max : Number((2n ** 31n - 1n) / pair);
+  // never more than the axis has: tiny operands would allow more terms than an i32 counts
+  const all = Math.ceil(axis.max / LANES);
+  const turns = pair === 0n ? all : Math.min(all, Number((2n ** 31n - 1n) / pair));
   return turns < 1
     ? undefined
     : { form: { left: types.left, right: types.right, turns }, left: left.runs.k, right: right.runs.k };

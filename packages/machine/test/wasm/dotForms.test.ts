@@ -122,4 +122,15 @@ describe("sums over runs of two folds", () => {
         );
     }
   });
+
+  it("adds up operands so small that a lane holds more terms than there are", async () => {
+    const p = programBuilder({ maxT: 4 });
+    const weights = p.constant({ type: "i8", rows: 1, cols: 3 });
+    const x = p.fold({ type: "i8", cols: 3 }, ({ c }) => c);
+    p.sum({ type: "i32", axis: 3 }, { body: ({ t, k }) => dot(x.at(t, 0, k), weights.at(0, k)) });
+    p.fold({ type: "i8" }, () => 1);
+    const engine = await openWasmWith(p.build(), () => Uint8Array.from([255, 255, 1]), {});
+    const [sums] = engine.run({ T: 2, request: [], claimed: [], want: [{ stage: 1, fold: 0, steps: "all" }] });
+    expect([...new Int32Array(sums?.buffer ?? new ArrayBuffer(0))]).toEqual([1, 1]);
+  });
 });
