@@ -1,9 +1,10 @@
-import { sizeAt } from "@foldmark/machine";
+import { costOfFold, sizeAt } from "@foldmark/machine";
 import { randomJob } from "@foldmark/machine/testing";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { courtCase, drawElement, lieAt, shown } from "../support/courtCase.ts";
 import { cases, drawsFrom, patience, testSeed } from "../support/deep.ts";
+import { overrun } from "../support/evidenceCost.ts";
 import { openReferee, type Referee } from "../support/referee.ts";
 import type { RefuteCall } from "../support/refuteCall.ts";
 
@@ -16,7 +17,7 @@ describe("an element of a random program", () => {
   });
 
   it(
-    "is never refuted when it is true, and always when it is changed",
+    "is never refuted when it is true, always when it is changed, and at no more than the cost of its fold",
     async () => {
       const draws = drawsFrom(testSeed);
       const jobs = fc.sample(randomJob(), { seed: testSeed, numRuns: cases(200) });
@@ -42,6 +43,11 @@ describe("an element of a random program", () => {
           outcomes.map(({ verdict }, i) => ({ verdict, what: expected[i]?.what })),
           `seed ${testSeed}, program ${number}: ${shown(job)}`,
         ).toEqual(expected);
+        for (const [i, outcome] of outcomes.entries()) {
+          const { evidence } = calls[i] as RefuteCall;
+          const { exceeds } = overrun(costOfFold(program, evidence.target), outcome, evidence);
+          expect(exceeds, `seed ${testSeed}, program ${number}, ${expected[i]?.what}: ${shown(job)}`).toBeUndefined();
+        }
       }
     },
     patience,

@@ -12,23 +12,20 @@ export type Outcome = {
   calldataBytes: number;
 };
 
-const BATCH_BYTES = 400_000;
-const BATCH_CALLS = 64;
-/** A refutation takes at most 8,000,000 by the cost model. */
-const GAS_OF_A_CALL = 30_000_000n;
-const GAS_OF_A_BATCH = 2n ** 40n;
-const batchAbi = parseAbi([
-  "struct Outcome { bool success; uint64 gasUsed; bytes32 head; uint32 size; }",
-  "function callAll(address to, uint256 gasEach, bytes[] calls) view returns (Outcome[])",
+/** Far above the cost model's 8,000,000, so that what exceeds it is measured. */
+const GAS_OF_A_CALL = 2 ** 32;
+const GAS_OF_A_BLOCK = 2n ** 40n;
+const meterAbi = parseAbi([
+  "function measure(address to, uint256 gasLimit, bytes data) view returns (bool success, uint256 gasUsed, bytes32 head, uint256 size)",
 ]);
 
-/** The referee on a chain of its own, asked many questions in one call. */
+/** The referee on a chain of its own. */
 export async function openReferee() {
   const { viem, provider } = await hre.network.create({
     network: "sim",
-    override: { blockGasLimit: 2n * GAS_OF_A_BATCH, transactionGasCap: 2n * GAS_OF_A_BATCH },
+    override: { blockGasLimit: GAS_OF_A_BLOCK, transactionGasCap: GAS_OF_A_BLOCK },
   });
-  const batch = await viem.deployContract("RefereeBatch");
+  const meter = await viem.deployContract("CallMeter");
   const referee = await viem.deployContract("Referee");
   const selector = toFunctionSelector(getAbiItem({ abi: referee.abi, name: "refute" }));
   const errors = new Map<string, string>(
@@ -37,61 +34,53 @@ export async function openReferee() {
     ),
   );
 
-  const ask = async (calls: Buffer[]): Promise<Outcome[]> => {
+  /** Arguments as bytes, which need not be well encoded. */
+  async function call(argumentBytes: Uint8Array, gasLimit = GAS_OF_A_CALL): Promise<Outcome> {
+    const calldata = Buffer.concat([Buffer.from(selector.slice(2), "hex"), argumentBytes]);
     const data = encodeFunctionData({
-      abi: batchAbi,
-      functionName: "callAll",
-      args: [referee.address, GAS_OF_A_CALL, calls.map((call): Hex => `0x${call.toString("hex")}`)],
+      abi: meterAbi,
+      functionName: "measure",
+      args: [referee.address, BigInt(gasLimit), `0x${calldata.toString("hex")}`],
     });
-    const request = { to: batch.address, data, gas: `0x${GAS_OF_A_BATCH.toString(16)}` };
+    const request = { to: meter.address, data, gas: `0x${(GAS_OF_A_BLOCK / 2n).toString(16)}` };
     const result = (await provider.request({ method: "eth_call", params: [request, "latest"] })) as Hex;
-    const outcomes = decodeFunctionResult({ abi: batchAbi, functionName: "callAll", data: result });
-    return outcomes.map((raw, i) => outcomeOf(raw, calls[i] ?? Buffer.alloc(0), errors));
-  };
-
-  /** Calldata as given, which need not be well encoded. */
-  async function callAll(calls: readonly Uint8Array[]): Promise<Outcome[]> {
-    const outcomes: Outcome[] = [];
-    let batched: Buffer[] = [];
-    let size = 0;
-    for (const call of calls) {
-      const data = Buffer.concat([Buffer.from(selector.slice(2), "hex"), call]);
-      if (batched.length > 0 && (size + data.length > BATCH_BYTES || batched.length === BATCH_CALLS)) {
-        outcomes.push(...(await ask(batched)));
-        [batched, size] = [[], 0];
-      }
-      batched.push(data);
-      size += data.length;
-    }
-    if (batched.length > 0) outcomes.push(...(await ask(batched)));
-    return outcomes;
+    const [success, gasUsed, head, size] = decodeFunctionResult({
+      abi: meterAbi,
+      functionName: "measure",
+      data: result,
+    });
+    const executionGas = Number(gasUsed);
+    return {
+      verdict: success ? answerOf(head, size) : size === 0n ? "empty revert" : nameOf(head.slice(0, 10)),
+      ...{ executionGas, gas: transactionGas(calldata, executionGas), calldataBytes: calldata.length },
+    };
   }
+  const nameOf = (head: string) => errors.get(head) ?? `error ${head}`;
 
+  const refute = (asked: RefuteCall) => call(encodeRefute(asked));
   return {
-    callAll,
-    refuteAll: (calls: readonly RefuteCall[]) => callAll(calls.map(encodeRefute)),
-    refute: async (call: RefuteCall) => (await callAll([encodeRefute(call)]))[0] as Outcome,
+    call,
+    refute,
+    /** What comes of a call that is given so much gas and no more. */
+    starve: (asked: RefuteCall, gasLimit: number) => call(encodeRefute(asked), gasLimit),
+    async refuteAll(asked: readonly RefuteCall[]): Promise<Outcome[]> {
+      const outcomes: Outcome[] = [];
+      for (const each of asked) outcomes.push(await refute(each));
+      return outcomes;
+    },
   };
 }
 
 export type Referee = Awaited<ReturnType<typeof openReferee>>;
-type Raw = { success: boolean; gasUsed: bigint; head: Hex; size: number };
 
 const typesOf = (inputs: readonly { type: string }[]): string => inputs.map(({ type }) => type).join();
 
 const TRUE = `0x${"1".padStart(64, "0")}`;
+const answerOf = (head: Hex, size: bigint) => (size === 32n && head === TRUE ? "refuted" : `returned ${head}`);
 
-function outcomeOf({ success, gasUsed, head, size }: Raw, call: Buffer, errors: Map<string, string>): Outcome {
-  const zeros = call.reduce((sum, byte) => (byte === 0 ? sum + 1 : sum), 0);
-  const others = call.length - zeros;
-  // EIP-2028 and EIP-7623: calldata by its bytes, and a floor under the whole
-  const gas = 21_000 + Math.max(4 * zeros + 16 * others + Number(gasUsed), 10 * zeros + 40 * others);
-  const verdict = success
-    ? size === 32 && head === TRUE
-      ? "refuted"
-      : `returned ${head}`
-    : size === 0
-      ? "empty revert"
-      : (errors.get(head.slice(0, 10)) ?? `error ${head}`);
-  return { verdict, executionGas: Number(gasUsed), gas, calldataBytes: call.length };
+/** EIP-2028 and EIP-7623: calldata by its bytes, and a floor under the whole. */
+function transactionGas(calldata: Uint8Array, executionGas: number): number {
+  const zeros = calldata.reduce((sum, byte) => (byte === 0 ? sum + 1 : sum), 0);
+  const others = calldata.length - zeros;
+  return 21_000 + Math.max(4 * zeros + 16 * others + executionGas, 10 * zeros + 40 * others);
 }

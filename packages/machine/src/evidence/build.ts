@@ -14,7 +14,10 @@ import { openRecords } from "./records.ts";
 import type { OpenedTensor, Refutation, Target } from "./refutation.ts";
 
 /** The job that a statement is about, with the constants of its model. */
-export type DisputedJob = Job & { constants: CommittedTensors };
+export type DisputedJob = Job & { constants: TensorCommitment };
+
+/** Bytes and openings of the tensors under one root. */
+export type TensorCommitment = Pick<CommittedTensors, "bytes" | "open">;
 
 /**
  * Everything that a referee reads to judge one element of a payee's trace: the records and the code that it follows from,
@@ -96,7 +99,7 @@ function tensorFinder(program: Program, { request, claimed, constants }: Dispute
     { list: CommittedTensors.of(request), length: program.requests.length },
     { list: CommittedTensors.of(claimed), length: program.claimed.length },
   ];
-  return (number: number): { list: CommittedTensors; index: number } => {
+  return (number: number): { list: TensorCommitment; index: number } => {
     let index = number;
     for (const { list, length } of lists) {
       if (index < length) return { list, index };

@@ -1,5 +1,5 @@
 // hashTree <- committedTensors, records, payeeTree <- build; malformed
-export { type DisputedJob, falseElement, refutationOf } from "./build.ts";
+export { type DisputedJob, falseElement, refutationOf, type TensorCommitment } from "./build.ts";
 export { CommittedTensors } from "./committedTensors.ts";
 export { clearRefutation, type ProgramBytes, programBytes, programEvidence } from "./malformed.ts";
 export { type DifferingLeaf, openInPayeeTree, type PayeeTree } from "./payeeTree.ts";
