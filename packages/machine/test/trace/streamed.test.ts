@@ -1,12 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  add,
   buildTrace,
+  eq,
   foldTensorBytes,
   leafCount,
+  mul,
   openTrace,
   openWasmWith,
   type Program,
+  programBuilder,
+  sub,
   type Trace,
   type TraceLimits,
   traceCost,
@@ -87,6 +92,21 @@ describe("openTrace", () => {
       const job = { ...random.job, T };
       expectSame(random.program, await streamed({ ...random, job }, limits), inMemory({ ...random, job }));
     }
+  });
+
+  it("is the trace in memory of a loop that keeps fewer steps than it takes", async () => {
+    const p = programBuilder({ maxT: 90 });
+    const walk = p.loop({}, (loop) => {
+      const first = loop.fold({ type: "i64", cols: 2 }, ({ t, c }) =>
+        add(mul(loop.prev(first, 0, sub(1, c)), 3), add(t, loop.prev(second, 0, 0))),
+      );
+      const second = loop.fold({ type: "i64" }, ({ t }) => sub(loop.now(first, 0, 1), t));
+      return first;
+    });
+    const wide = p.fold({ type: "i64", cols: 40 }, ({ t, c }) => add(walk.at(t, 0, 0), c));
+    p.fold({ type: "i8" }, ({ t }) => eq(wide.at(t, 0, 3), t));
+    const random = { program: p.build(), constants: [], job: { T: 90, request: [], claimed: [] } };
+    expectSame(random.program, await streamed(random, TIGHT), inMemory(random));
   });
 
   it("can be forged like a trace in memory", async () => {
