@@ -54,6 +54,9 @@ export type NodeDeps = {
 /** How often vouchers are looked at for redemption, and old answers deleted. */
 const HOUSEKEEPING_MS = 5_000;
 
+/** How long after the start the speed of a trace is measured: nobody waits for it, and the first requests go before. */
+const MEASURE_AFTER_MS = 60_000;
+
 /** A provider node that serves until it is drained. */
 export type RunningNode = {
   readonly payee: Address;
@@ -171,7 +174,11 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   opened.defer(() => clearInterval(housekeeping));
 
   health = "ok";
-  void lengths.measure(models, { engine, openTrace, ledger, log });
+  const measuring = setTimeout(
+    () => void lengths.measure(models, { engine, openTrace, ledger, log }),
+    MEASURE_AFTER_MS,
+  );
+  opened.defer(() => clearTimeout(measuring));
   const resources = opened.move();
   let stopping: Promise<void> | undefined;
   const stop = (drainMs: number): Promise<void> => {

@@ -55,6 +55,7 @@ export function aBuyer(chain: Awaited<ReturnType<typeof openChain>>, { payee, as
 
   return {
     domain,
+    channel,
     channelId,
     async deposit(amount: bigint) {
       const approval = [contracts.channels, amount] as const;

@@ -38,6 +38,7 @@ async function challenged(job: Job): Promise<Open> {
 
 async function alsoChallenged(signed: Open["signed"], n: number): Promise<Omit<Open, "signed">> {
   const challenger = await disputes.challenger(n);
+  await challenger.moves.approve();
   await challenger.moves.challenge(signed);
   return { challenger, id: await disputes.court.challengeId(signed.digest, challenger.account.address) };
 }

@@ -78,7 +78,7 @@ export function stakesText({ bond, reward, compensation, gas, fees }: Stakes): s
   return [
     `bond          ${tokens(bond)}, back after a conviction`,
     `reward        ${tokens(reward)}, for the challenge that opened first; as much again is the payer's (${tokens(compensation)})`,
-    `our gas       ${gas.least} if the provider's node shows its tree, at most ${gas.most}: ${formatUnits(fees.least, 18)} to ${formatUnits(fees.most, 18)} now`,
+    `our gas       at most ${gas.least} where the provider's node shows its tree, else at most ${gas.most}: ${formatUnits(fees.least, 18)} to ${formatUnits(fees.most, 18)} now`,
     `provider's    at most ${gas.payee} gas for its whole defence`,
   ].join("\n");
 }

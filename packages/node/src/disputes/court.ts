@@ -1,6 +1,6 @@
 import type { List, Position } from "@foldmark/machine";
 import { courtAbi, paymentChannelsAbi, refereeAbi } from "@foldmark/protocol/abi";
-import { type Address, bytesToHex, type Hex, hexToBytes, zeroHash } from "viem";
+import { type Address, bytesToHex, type Hex, hexToBytes } from "viem";
 import { chainError, type Market } from "../chain/market.ts";
 import { type Dispute, type Game, TURNS } from "./game.ts";
 
@@ -82,7 +82,7 @@ export async function openCourt(market: Market): Promise<CourtReader> {
       );
       return {
         ...{ payee: dispute.payee, statementId: dispute.statementId, channelId: dispute.channelId },
-        traceRoot: dispute.traceRoot === zeroHash ? undefined : hexToBytes(dispute.traceRoot),
+        traceRoot: dispute.rootAt === 0 ? undefined : hexToBytes(dispute.traceRoot), // a posted root may be zero
         ...{ rootDue: BigInt(dispute.rootDue), convictedAt: BigInt(dispute.convictedAt), open: dispute.open },
       };
     },

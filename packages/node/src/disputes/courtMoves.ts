@@ -28,6 +28,8 @@ export type Moved = { move: MoveName; transaction: Hex; gasUsed: bigint; fee: bi
 
 /** What one key can do at the court. Every move is tried on the latest block first; one that would revert is not sent. */
 export type CourtMoves = {
+  /** Lets the court take the bond; undefined where it may already. @throws `chain.insufficient_funds` */
+  approve(): Promise<Moved | undefined>;
   challenge(signed: { answer: Answer; signature: Hex; preimage: Preimage }): Promise<Moved>;
   post(answerDigest: Hex, traceRoot: Uint8Array): Promise<Moved>;
   reveal(id: Hex, nodes: readonly Uint8Array[]): Promise<Moved>;
@@ -75,8 +77,8 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
   }
 
   return {
+    approve: approveBond,
     async challenge({ answer, signature, preimage }) {
-      await approveBond();
       const { r, vs } = toCompactSignature(signature);
       const call = { ...contract, functionName: "challenge", args: [answer, r, vs, preimage] } as const;
       return send("challenge", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
@@ -146,7 +148,7 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
   };
 
   /** @throws `chain.insufficient_funds` where the account does not hold the bond */
-  async function approveBond(): Promise<void> {
+  async function approveBond(): Promise<Moved | undefined> {
     const token = { address: market.terms.token, abi: erc20Abi };
     const { bond } = court.terms;
     const owner = account.address;
@@ -165,9 +167,9 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
           hint: "Send it the rest, then run the command again.",
         },
       );
-    if (allowance >= bond) return;
+    if (allowance >= bond) return undefined;
     const call = { ...token, functionName: "approve", args: [contract.address, bond] } as const;
-    await send("approve", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
+    return send("approve", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
       wallet.writeContract({ ...call, gas }),
     );
   }

@@ -13,6 +13,8 @@ export type DisputeTrace = {
   readonly root: Uint8Array;
   /** The first element of the last stage that is not 1, or undefined: the statement is true. */
   readonly firstFalse: ElementAt | undefined;
+  /** What computing it took, without opening the model; undefined where nobody has measured it. */
+  readonly seconds?: number;
   /** Hashes of the nodes `depth` levels under a position, left to right. */
   nodes(under: Position, depth: number): Promise<Uint8Array[]>;
   leaf(of: FoldTensor, index: number): Promise<Uint8Array>;

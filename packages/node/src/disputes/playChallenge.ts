@@ -83,7 +83,11 @@ export async function playChallenge(of: ChallengedAnswer, deps: ChallengeDeps): 
         details: { answerDigest: digest, T: own.T },
         hint: "A challenge would cost the bond.",
       });
-    if ((await court.game(id)).turn === "none") note(await moves.challenge(of));
+    if ((await court.game(id)).turn === "none") {
+      const approved = await moves.approve();
+      if (approved) note(approved);
+      note(await moves.challenge(of));
+    }
     const fromBlock = await openedAt(court, { answerDigest: digest, id });
     if (clear) {
       if (!isOver(await court.game(id))) note(await moves.refute(id, of.preimage, clear));

@@ -10,7 +10,7 @@ export type Stakes = {
   reward: bigint;
   /** What is set aside for whoever paid for the answer: another quarter. */
   compensation: bigint;
-  /** `least` where the payee's node shows its tree, `most` where everything is asked for at the court. */
+  /** Upper bounds: `least` where the payee's node shows its tree, `most` where everything is asked for at the court. */
   gas: { least: bigint; most: bigint; payee: bigint };
   gasPrice: bigint;
   fees: { least: bigint; most: bigint };

@@ -17,9 +17,9 @@ const failed = (id: number | undefined, error: unknown) =>
 
 try {
   const { program, constants } = await openPackage(folder, { families, verify: "once" });
-  const startedAt = performance.now();
-  const trace = localTrace(await buildTrace(program, constants, job), { program, constants, job });
-  const seconds = (performance.now() - startedAt) / 1_000;
+  const built = await buildTrace(program, constants, job);
+  const trace = localTrace(built, { program, constants, job });
+  const { seconds } = built;
   port.on("message", ({ id, question }: ToTrace) => {
     ask(trace, question).then(
       (value) => post({ type: "answer", id, value }),
