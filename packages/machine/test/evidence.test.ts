@@ -1,11 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  add,
   CommittedTensors,
   clearRefutation,
+  elementBytes,
+  eq,
+  type FoldHandle,
+  mul,
+  programBuilder,
   programBytes,
   type Refutation,
+  RevealedNodes,
   refutationOf,
+  size,
   type Target,
   traceInMemory,
 } from "../src/index.ts";
@@ -83,6 +91,57 @@ describe("evidence", () => {
       { numRuns: 100 },
     ));
 });
+
+describe("evidence from a trace of many leaves", () => {
+  const { program, job, honest, verdict, evidence } = dispute(manyLeaves());
+
+  it("is found by a descent through every list", () =>
+    fc.assert(
+      fc.property(picks, fc.boolean(), (picked, forgesOk) => {
+        const at = pickElement(program, job.T, picked);
+        const value = anotherValue(program, at, { value: valueAt(program, honest, at), pick: picked[5] ?? 0 });
+        const alone = changedAlone(program, honest, leafWith(program, honest, at, value));
+        const forged = forgesOk ? withAllTrue(program, alone) : alone;
+        fc.pre(!Buffer.from(forged.root).equals(honest.root));
+        const { payee, target } = descend(program, honest, forged);
+        expect(target).toMatchObject(at);
+        expect(verdict(forged.root, evidence(target, payee))).toBe(true);
+      }),
+      { numRuns: 100 },
+    ));
+
+  it("asks for what the payee has not shown", () => {
+    const at = { stage: 1, fold: 1, t: 20, r: 0, c: 150 };
+    const forged = changedAlone(program, honest, leafWith(program, honest, at, 7n));
+    const { payee, target } = descend(program, honest, forged);
+    const { theirs } = payee;
+    if (!theirs) throw new Error("the traces are equal");
+    const knownLess = { ...payee, theirs: { ...theirs, nodes: new RevealedNodes() } };
+    expect(() => evidence(target, knownLess)).toThrow(expect.objectContaining({ code: "machine.evidence_missing" }));
+  });
+});
+
+/** Tensors of up to 141 leaves in every order, and a loop of 37 steps. */
+function manyLeaves(): RandomJob {
+  const p = programBuilder({ maxT: 37 });
+  const given = p.constant({ type: "i16", rows: 1, cols: 3_000 });
+  const wide = p.fold({ type: "i64", steps: 6, cols: 3_000 }, ({ t, c }) => add(mul(given.at(0, c), 77), t));
+  const moved = p.loop({}, (loop) => {
+    const folds = [0, 1, 2].map((i) =>
+      loop.fold({ type: "i64", cols: 200 }, ({ t, c }) =>
+        add(loop.prev(folds[i] as FoldHandle, 0, c), wide.at(t, 0, mul(c, 9))),
+      ),
+    );
+    return folds[2] as FoldHandle;
+  });
+  const transposed = p.fold({ type: "i32", cols: 50, order: 1 }, ({ t, c }) => moved.at(t, 0, mul(c, 3)));
+  const history = p.fold({ type: "i16", rows: 2, cols: size.history }, ({ t, r, c }) => transposed.at(c, 0, add(t, r)));
+  p.sum({ type: "i64", axis: 1_000 }, { body: ({ t, k }) => wide.at(t, 0, k) });
+  p.fold({ type: "i8", cols: 100 }, ({ t, c }) => eq(history.at(t, 0, c), history.at(t, 0, c)));
+  const values = Array.from({ length: 3_000 }, (_, i) => BigInt(((i * 7_919) % 60_000) - 30_000));
+  const job = { T: 37, request: [], claimed: [] };
+  return { program: p.build(), constants: [elementBytes("i16", values)], job };
+}
 
 describe("clear evidence", () => {
   it("is there for T out of range and not for a well-formed program", () =>
