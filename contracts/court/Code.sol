@@ -99,9 +99,15 @@ library CodeLib {
         }
     }
 
-    /// @notice How many bytes follow a known operation, and how many entries it takes from the stack.
-    function shapeOf(uint256 op) internal pure returns (uint256 immediates, uint256 operands) {
-        return ((IMMEDIATES >> (4 * op)) & 15, (OPERANDS >> (4 * op)) & 15);
+    /// @notice The operation at a calldata offset, how many bytes follow it, and how many entries it takes from the stack.
+    /// @dev Of a byte that is no operation `operands` is `UNKNOWN`.
+    function operationAt(uint256 offset) internal pure returns (uint256 op, uint256 immediates, uint256 operands) {
+        assembly ("memory-safe") {
+            op := byte(0, calldataload(offset))
+            immediates := and(shr(shl(2, op), IMMEDIATES), 15)
+            // beyond the table the shift leaves nothing
+            operands := or(and(shr(shl(2, op), OPERANDS), 15), mul(gt(op, 63), UNKNOWN))
+        }
     }
 
     /// @dev What a scan of body and finish carries along. `variable` is the one of k and acc that is allowed.
@@ -115,22 +121,31 @@ library CodeLib {
     /// @dev An empty expression is not malformed here: a finish may be empty.
     function _isMalformed(Scan memory scan, uint256 offset, uint256 end) private pure returns (bool) {
         uint256 depth = 0;
-        while (offset < end) {
-            uint256 op = Calldata.u8(offset);
-            if (op > 63) return true;
-            (uint256 immediates, uint256 operands) = shapeOf(op);
-            if (operands == UNKNOWN || offset + immediates >= end || depth < operands) return true;
-            if (op == PICK && Calldata.u8(offset + 1) >= depth) return true;
-            if ((op == VAR_K || op == VAR_ACC) && op != scan.variable) return true;
-            if (op >= TENSOR && op <= PREV) {
-                if (op >= NOW && !scan.isLoop) return true;
-                scan.loads[scan.count++] = offset;
-                if (scan.count > MAX_LOADS) return true;
+        // offsets and depths are bounded by the calldata and by the checks; every byte of code is paid for here
+        unchecked {
+            while (offset < end) {
+                (uint256 op, uint256 immediates, uint256 operands) = operationAt(offset);
+                bool isBad;
+                assembly ("memory-safe") {
+                    isBad := or(iszero(lt(add(offset, immediates), end)), lt(depth, operands))
+                    isBad := or(isBad, eq(operands, UNKNOWN))
+                    depth := sub(add(depth, 1), operands)
+                    isBad := or(isBad, gt(depth, MAX_STACK))
+                }
+                if (isBad) return true;
+                if (op >= VAR_K && op <= PREV && _isMisplaced(scan, offset, op, depth)) return true;
+                offset += 1 + immediates;
             }
-            depth = depth + 1 - operands;
-            if (depth > MAX_STACK) return true;
-            offset += 1 + immediates;
         }
         return false;
+    }
+
+    /// @dev k, acc, pick and loads, which are not legal everywhere. Notes loads down. `depth` counts the result.
+    function _isMisplaced(Scan memory scan, uint256 offset, uint256 op, uint256 depth) private pure returns (bool) {
+        if (op == PICK) return Calldata.u8(offset + 1) + 1 >= depth;
+        if (op < TENSOR) return op != scan.variable && op != VAR_LENGTH;
+        if (op >= NOW && !scan.isLoop) return true;
+        scan.loads[scan.count++] = offset;
+        return scan.count > MAX_LOADS;
     }
 }

@@ -3,18 +3,10 @@ pragma solidity 0.8.37;
 
 import {Code} from "./Code.sol";
 import {Evidence, Operand} from "./Evidence.sol";
-
-/// @notice What a stack entry is as a function of k.
-/// @dev AFFINE: base + step * k, wrapping; a scalar where step is 0. RUN: adjacent elements of one tensor. VECTOR: anything,
-///      in the buffer of the stack slot at which it lies.
-library Shape {
-    uint256 internal constant AFFINE = 0;
-    uint256 internal constant RUN = 1;
-    uint256 internal constant VECTOR = 2;
-}
+import {Value, ValueLib} from "./Value.sol";
 
 /// @notice The element that is computed, and the stack of its expression.
-/// @dev Outside of sums `terms` is 1, k is a number and every entry is a scalar.
+/// @dev Outside of sums k is a number and every entry is a scalar.
 struct Frame {
     Evidence evidence;
     Code code; //           of the fold
@@ -28,16 +20,13 @@ struct Frame {
     int256 acc;
     bool isSum; //          k runs from 0 to terms - 1
     uint256 terms;
-    uint256 depth; //       entries on the stack, one in each slot of these four:
-    uint256[] shape;
-    int256[] base;
-    int256[] step;
-    uint256[] load; //      of a run: its number in `loaded`
-    Loaded[] loaded; //     loads of the expression so far
-    uint256 loads;
-    uint256[][] program; // what has to be done for every k: see `FrameLib.defer`
-    uint256 length;
-    int256[][] buffers; //  of values of a vector, one for each slot, made when it is needed
+    uint256 depth; //       entries on the stack
+    Value[] stack;
+    Loaded[] loaded; //     loads of the expression whose place depends on k
+    uint256 loads; //       how many there are so far
+    uint256[] program; //   what has to be done for every k: words as `FrameLib.defer` lays them out
+    uint256 length; //      of `program`, in instructions
+    uint256[] buffers; //   addresses of a vector's values, one for each slot; 0 where there are none yet
 }
 
 /// @notice A load whose place depends on k.
@@ -56,63 +45,92 @@ using FrameLib for Frame global;
 library FrameLib {
     /// @dev Two slots more than the stack may hold, so that three operands can be read wherever one is.
     uint256 private constant SLOTS = 34;
-
-    // words of an instruction
-    uint256 internal constant OP = 0;
-    uint256 internal constant SLOT = 1; // of the result; operands lie from there on
-    uint256 internal constant LOADED = 2; // of a load: its number in `loaded`
-    uint256 internal constant OPERANDS = 3; // then for each operand shape, base, step, load
+    /// @dev Terms that are computed at once.
+    uint256 internal constant CHUNK = 512;
 
     function prepare(Frame memory self) internal pure {
-        self.shape = new uint256[](SLOTS);
-        self.base = new int256[](SLOTS);
-        self.step = new int256[](SLOTS);
-        self.load = new uint256[](SLOTS);
+        self.stack = new Value[](SLOTS);
         self.loaded = new Loaded[](self.code.loads.length);
         if (self.isSum) {
             // at most one instruction for each byte of the body
-            self.program = new uint256[][](self.code.finish - self.code.body);
-            self.buffers = new int256[][](SLOTS);
+            self.program = new uint256[](4 * (self.code.finish - self.code.body));
+            self.buffers = new uint256[](SLOTS);
         }
     }
 
-    function pushAffine(Frame memory self, int256 base, int256 step) internal pure {
-        uint256 slot = self.depth++;
-        self.shape[slot] = Shape.AFFINE;
-        self.base[slot] = base;
-        self.step[slot] = step;
+    function push(Frame memory self, Value value) internal pure {
+        self.stack[self.depth++] = value;
     }
 
-    function pushRun(Frame memory self, uint256 load) internal pure {
-        uint256 slot = self.depth++;
-        self.shape[slot] = Shape.RUN;
-        self.load[slot] = load;
+    function pushScalar(Frame memory self, int256 value) internal pure {
+        self.push(ValueLib.affine(value, 0));
     }
 
-    /// @notice Whether the `n` entries from `slot` on are the same for all k.
+    /// @notice Whether the `n` (1 to 3) entries from `slot` on are the same for all k.
     function areScalar(Frame memory self, uint256 slot, uint256 n) internal pure returns (bool) {
-        for (uint256 i = slot; i < slot + n; ++i) {
-            if (self.shape[i] != Shape.AFFINE || self.step[i] != 0) return false;
-        }
-        return true;
+        (Value a, Value b, Value c) = self.operands(slot);
+        uint256 bits = Value.unwrap(a);
+        if (n > 1) bits |= Value.unwrap(b);
+        if (n > 2) bits |= Value.unwrap(c);
+        return Value.wrap(bits).isScalar();
     }
 
-    /// @notice Leaves an operation on the `n` entries from the slot of the new top on to be done for every k.
-    /// @param from Slot of the first operand: the new top's, but for a copy.
-    function defer(Frame memory self, uint256 op, uint256 from, uint256 n, uint256 load) internal pure {
-        uint256 slot = self.depth++;
-        uint256[] memory instruction = new uint256[](OPERANDS + 4 * n);
-        instruction[OP] = op;
-        instruction[SLOT] = slot;
-        instruction[LOADED] = load;
-        for (uint256 i = 0; i < n; ++i) {
-            uint256 word = OPERANDS + 4 * i;
-            instruction[word] = self.shape[from + i];
-            instruction[word + 1] = self.shape[from + i] == Shape.VECTOR ? from + i : uint256(self.base[from + i]);
-            instruction[word + 2] = uint256(self.step[from + i]);
-            instruction[word + 3] = self.load[from + i];
+    /// @notice The three entries from `slot` on, the last of them perhaps beyond the top.
+    /// @dev A slot is at most 31, since no expression holds more than 32 entries: nothing is read outside of the stack.
+    function operands(Frame memory self, uint256 slot) internal pure returns (Value a, Value b, Value c) {
+        Value[] memory stack = self.stack;
+        assembly ("memory-safe") {
+            let pointer := add(add(stack, 32), shl(5, slot))
+            a := mload(pointer)
+            b := mload(add(pointer, 32))
+            c := mload(add(pointer, 64))
         }
-        self.program[self.length++] = instruction;
-        self.shape[slot] = Shape.VECTOR;
+    }
+
+    /// @notice Leaves an operation to be done for every k, and pushes its result. Its operands lie from the new top's slot
+    ///         on, but for a copy.
+    /// @dev An instruction is four words: op, number of operands, slot of the result and load, a byte each from the lowest
+    ///      on, and the address of the result's values; then three operands, of which those that are not taken mean nothing.
+    /// @param load Of a load: its number in `loaded`.
+    function defer(Frame memory self, uint256 op, uint256 from, uint256 taken, uint256 load) internal pure {
+        uint256 slot = self.depth;
+        uint256[] memory program = self.program;
+        Value[] memory stack = self.stack;
+        uint256 values = self.buffer(slot);
+        Value result = ValueLib.vector(values);
+        unchecked {
+            uint256 word = 4 * self.length++;
+            self.depth = slot + 1;
+            // an instruction is one byte of the body at least, and the program has four words for each
+            assembly ("memory-safe") {
+                let pointer := add(add(program, 32), shl(5, word))
+                mstore(pointer, or(or(or(op, shl(8, taken)), or(shl(16, slot), shl(24, load))), shl(32, values)))
+                mcopy(add(pointer, 32), add(add(stack, 32), shl(5, from)), 96)
+                mstore(add(add(stack, 32), shl(5, slot)), result)
+            }
+        }
+    }
+
+    /// @notice Address of the values that belong to a slot: one buffer each, whatever the expression is.
+    function buffer(Frame memory self, uint256 slot) internal pure returns (uint256 values) {
+        values = self.buffers[slot];
+        if (values != 0) return values;
+        int256[] memory fresh = new int256[](self.terms < CHUNK ? self.terms : CHUNK);
+        assembly ("memory-safe") {
+            values := add(fresh, 32)
+        }
+        self.buffers[slot] = values;
+    }
+
+    /// @notice Instruction `i` as `defer` laid it out, where there is one.
+    function instruction(Frame memory self, uint256 i) internal pure returns (uint256 head, Value a, Value b, Value c) {
+        uint256[] memory program = self.program;
+        assembly ("memory-safe") {
+            let pointer := add(add(program, 32), shl(7, i))
+            head := mload(pointer)
+            a := mload(add(pointer, 32))
+            b := mload(add(pointer, 64))
+            c := mload(add(pointer, 96))
+        }
     }
 }

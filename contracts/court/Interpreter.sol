@@ -5,8 +5,8 @@ import {Arithmetic} from "./Arithmetic.sol";
 import {Calldata} from "./Calldata.sol";
 import {CodeLib, Load} from "./Code.sol";
 import {Operand} from "./Evidence.sol";
-import {Frame, Loaded, Shape} from "./Frame.sol";
-import {Records} from "./Records.sol";
+import {Frame, Loaded} from "./Frame.sol";
+import {Value, ValueLib} from "./Value.sol";
 
 /// @notice Walks an expression once. What is a scalar, or affine in k, is computed; what differs from term to term in any
 ///         other way is left as instructions for `Vectors`.
@@ -15,7 +15,7 @@ library Interpreter {
     /// @notice The value of an expression all of whose entries are scalars.
     function scalar(Frame memory f, uint256 offset, uint256 end) internal pure returns (int256) {
         walk(f, offset, end);
-        return f.base[f.depth - 1];
+        return f.stack[f.depth - 1].base();
     }
 
     /// @notice Leaves the result on the top of the stack.
@@ -23,23 +23,28 @@ library Interpreter {
         f.depth = 0;
         f.loads = 0;
         f.length = 0;
-        while (offset < end) {
-            uint256 op = Calldata.u8(offset);
-            (uint256 immediates, uint256 operands) = CodeLib.shapeOf(op);
-            if (op < CodeLib.PICK) {
-                f.pushAffine(_leaf(f, op, offset + 1), op == CodeLib.VAR_K && f.isSum ? int256(1) : int256(0));
-            } else if (op == CodeLib.PICK) {
-                _pick(f, Calldata.u8(offset + 1));
-            } else {
-                f.depth -= operands;
-                if (op <= CodeLib.PREV) _load(f, CodeLib.loadAt(offset), operands);
-                else _compute(f, op, operands);
+        unchecked {
+            while (offset < end) {
+                (uint256 op, uint256 immediates, uint256 operands) = CodeLib.operationAt(offset);
+                if (op >= Arithmetic.ADD) {
+                    f.depth -= operands;
+                    _compute(f, op, operands);
+                } else if (op > CodeLib.PICK) {
+                    f.depth -= operands;
+                    _load(f, CodeLib.loadAt(offset), operands);
+                } else if (op == CodeLib.PICK) {
+                    _pick(f, Calldata.u8(offset + 1));
+                } else if (op == CodeLib.VAR_K && f.isSum) {
+                    f.push(ValueLib.affine(0, 1));
+                } else {
+                    f.pushScalar(_leaf(f, op, offset + 1));
+                }
+                offset += 1 + immediates;
             }
-            offset += 1 + immediates;
         }
     }
 
-    /// @dev A literal or a variable; of k in a sum its value at the first term.
+    /// @dev A literal or a variable.
     function _leaf(Frame memory f, uint256 op, uint256 immediate) private pure returns (int256) {
         if (op == CodeLib.LIT8) return Calldata.signed(immediate, 1);
         if (op == CodeLib.LIT32) return Calldata.signed(immediate, 4);
@@ -53,36 +58,36 @@ library Interpreter {
 
     function _pick(Frame memory f, uint256 n) private pure {
         uint256 from = f.depth - 1 - n;
-        if (f.shape[from] == Shape.AFFINE) f.pushAffine(f.base[from], f.step[from]);
-        else if (f.shape[from] == Shape.RUN) f.pushRun(f.load[from]);
-        else f.defer(CodeLib.PICK, from, 1, 0);
+        Value value = f.stack[from];
+        if (value.isVector()) f.defer(CodeLib.PICK, from, 1, 0);
+        else f.push(value);
     }
 
     function _compute(Frame memory f, uint256 op, uint256 operands) private pure {
         uint256 slot = f.depth;
-        (int256 a, int256 b) = (f.base[slot], f.base[slot + 1]);
+        (Value a, Value b, Value c) = f.operands(slot);
         if (f.areScalar(slot, operands)) {
-            f.pushAffine(Arithmetic.compute(op, a, b, f.base[slot + 2]), 0);
-        } else if (op > Arithmetic.MUL || f.shape[slot] != Shape.AFFINE || f.shape[slot + 1] != Shape.AFFINE) {
+            f.pushScalar(Arithmetic.compute(op, a.base(), b.base(), c.base()));
+        } else if (op > Arithmetic.MUL || !a.isAffine() || !b.isAffine()) {
             f.defer(op, slot, operands, 0);
-        } else {
+        } else if (op != Arithmetic.MUL) {
             // both are affine: so are sum and difference, and the product if one is a scalar
-            (int256 stepA, int256 stepB) = (f.step[slot], f.step[slot + 1]);
-            if (op != Arithmetic.MUL) {
-                f.pushAffine(Arithmetic.compute(op, a, b, 0), Arithmetic.compute(op, stepA, stepB, 0));
-            } else if (stepA == 0 || stepB == 0) {
-                int256 step = stepA == 0 ? Arithmetic.compute(op, a, stepB, 0) : Arithmetic.compute(op, stepA, b, 0);
-                f.pushAffine(Arithmetic.compute(op, a, b, 0), step);
-            } else {
-                f.defer(op, slot, 2, 0);
-            }
+            int256 step = Arithmetic.compute(op, a.step(), b.step(), 0);
+            f.push(ValueLib.affine(Arithmetic.compute(op, a.base(), b.base(), 0), step));
+        } else if (a.isScalar() || b.isScalar()) {
+            int256 step = a.isScalar()
+                ? Arithmetic.compute(op, a.base(), b.step(), 0)
+                : Arithmetic.compute(op, a.step(), b.base(), 0);
+            f.push(ValueLib.affine(Arithmetic.compute(op, a.base(), b.base(), 0), step));
+        } else {
+            f.defer(op, slot, 2, 0);
         }
     }
 
     /* LOADS */
 
     function _load(Frame memory f, Load memory load, uint256 operands) private pure {
-        if (load.op == CodeLib.PREV && f.t == 0) return f.pushAffine(0, 0);
+        if (load.op == CodeLib.PREV && f.t == 0) return f.pushScalar(0);
 
         Loaded memory loaded = f.loaded[f.loads];
         _declare(f, load, loaded);
@@ -90,11 +95,11 @@ library Interpreter {
         if (f.areScalar(slot, operands)) {
             // step, row and column, or row and column
             uint256 last = slot + operands - 1;
-            f.pushAffine(elementAt(f, loaded, f.base[slot], f.base[last - 1], f.base[last]), 0);
+            f.pushScalar(elementAt(f, loaded, f.stack[slot].base(), f.stack[last - 1].base(), f.stack[last].base()));
             return;
         }
         uint256 number = f.loads++;
-        if (_isRun(f, loaded, slot, operands)) f.pushRun(number);
+        if (_isRun(f, loaded, slot, operands)) f.push(ValueLib.run(number));
         else f.defer(load.op, slot, operands, number);
     }
 
@@ -131,12 +136,12 @@ library Interpreter {
     function _isRun(Frame memory f, Loaded memory loaded, uint256 slot, uint256 operands) private pure returns (bool) {
         uint256 along = operands;
         for (uint256 i = 0; i < operands; ++i) {
-            if (f.shape[slot + i] != Shape.AFFINE) return false;
-            if (f.step[slot + i] == 0) continue;
-            if (along < operands || f.step[slot + i] != 1) return false;
+            Value index = f.stack[slot + i];
+            if (index.isScalar()) continue;
+            if (!index.isAffine() || index.step() != 1 || along < operands) return false;
             along = i;
         }
-        loaded.start = f.base[slot + along];
+        loaded.start = f.stack[slot + along].base();
         if (loaded.start + int256(f.terms) - 1 > type(int64).max) return false;
 
         Operand memory operand = loaded.operand;
@@ -149,11 +154,11 @@ library Interpreter {
             loaded.count = operand.steps;
         } else {
             if (along != operands - 1 || (operand.isFold && operand.order == 1)) return false;
-            if (loaded.isStepFree) loaded.t = clamp(f.base[slot], operand.steps);
+            if (loaded.isStepFree) loaded.t = clamp(f.stack[slot].base(), operand.steps);
             loaded.count = operand.colsAt(loaded.t, f.evidence.T);
         }
-        uint256 col = isAlongSteps ? clamp(f.base[last], operand.colsAt(0, f.evidence.T)) : 0;
-        loaded.first = operand.elementAt(loaded.t, clamp(f.base[last - 1], operand.rows), col, f.evidence.T);
+        uint256 col = isAlongSteps ? clamp(f.stack[last].base(), operand.colsAt(0, f.evidence.T)) : 0;
+        loaded.first = operand.elementAt(loaded.t, clamp(f.stack[last - 1].base(), operand.rows), col, f.evidence.T);
         return true;
     }
 }

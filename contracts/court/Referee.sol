@@ -100,7 +100,7 @@ contract Referee is IReferee {
         int256 claimed = f.evidence.element(f.own, f.t, f.r, f.c);
         if (f.stage + 1 == f.evidence.header.stages && claimed != 1) return true;
 
-        f.isSum = f.code.combine == CodeLib.SUM;
+        f.isSum = f.code.combine == CodeLib.SUM && f.terms > 1; // a single term is a scalar: k is 0
         f.prepare();
         if (f.code.combine == CodeLib.ARGMAX) return _isBeaten(f, claimed, j);
         return _saturate(_value(f), f.own.width) != claimed;

@@ -5,14 +5,15 @@ import {Arithmetic} from "./Arithmetic.sol";
 import {Calldata} from "./Calldata.sol";
 import {CodeLib} from "./Code.sol";
 import {Dot} from "./Dot.sol";
-import {Frame, FrameLib, Loaded, Shape} from "./Frame.sol";
+import {Frame, FrameLib, Loaded} from "./Frame.sol";
 import {Interpreter} from "./Interpreter.sol";
+import {Value} from "./Value.sol";
 
 /// @notice Adds up an expression over k, after `Interpreter.walk`: up to 512 terms at a time, in one buffer for each stack
 ///         slot, so that memory is bounded whatever the expression is.
 /// @dev Assembly in the loops over terms, which are what a refutation of a long sum costs.
 library Vectors {
-    uint256 private constant CHUNK = 512;
+    uint256 private constant CHUNK = FrameLib.CHUNK;
 
     /// @dev Addresses of the first of `n` values of an operation's result and of its operands.
     struct Lanes {
@@ -26,25 +27,24 @@ library Vectors {
     /// @notice Sum over all terms of the top of the stack, wrapping.
     function sum(Frame memory f) internal pure returns (int256) {
         uint256 top = f.depth - 1;
-        uint256 shape = f.shape[top];
-        if (shape == Shape.AFFINE) {
+        Value value = f.stack[top];
+        if (value.isAffine()) {
             int256 n = int256(f.terms);
-            return Arithmetic.wrap(n * f.base[top] + f.step[top] * (n * (n - 1) / 2));
+            return Arithmetic.wrap(n * value.base() + value.step() * (n * (n - 1) / 2));
         }
-        if (shape == Shape.VECTOR && f.length == 1) {
-            (bool isDot, int256 product) = _dot(f, f.program[0]);
+        if (value.isVector() && f.length == 1) {
+            (bool isDot, int256 product) = _dot(f);
             if (isDot) return Arithmetic.wrap(product);
         }
 
         int256 total = 0;
+        Lanes memory lanes;
         for (uint256 k = 0; k < f.terms; k += CHUNK) {
-            uint256 n = f.terms - k < CHUNK ? f.terms - k : CHUNK;
+            lanes.n = f.terms - k < CHUNK ? f.terms - k : CHUNK;
             for (uint256 i = 0; i < f.length; ++i) {
-                _execute(f, f.program[i], k, n);
+                _execute(f, lanes, i, k);
             }
-            uint256 values = _buffer(f, top);
-            if (shape == Shape.RUN) _fillRun(f, f.loaded[f.load[top]], values, k, n);
-            total += _total(values, n);
+            total += _total(_values(f, value, top, k, lanes.n), lanes.n);
         }
         return Arithmetic.wrap(total);
     }
@@ -52,12 +52,11 @@ library Vectors {
     /* DOT PRODUCTS */
 
     /// @dev Product of two runs of i8, or of one of i16 and one of i8, none of which is clamped.
-    function _dot(Frame memory f, uint256[] memory instruction) private pure returns (bool isDot, int256 product) {
-        if (instruction[FrameLib.OP] != Arithmetic.MUL) return (false, 0);
-        uint256 word = FrameLib.OPERANDS;
-        if (instruction[word] != Shape.RUN || instruction[word + 4] != Shape.RUN) return (false, 0);
-        Loaded memory a = f.loaded[instruction[word + 3]];
-        Loaded memory b = f.loaded[instruction[word + 7]];
+    function _dot(Frame memory f) private pure returns (bool isDot, int256 product) {
+        (uint256 head, Value x, Value y,) = f.instruction(0);
+        if (uint8(head) != Arithmetic.MUL || !x.isRun() || !y.isRun()) return (false, 0);
+        Loaded memory a = f.loaded[x.load()];
+        Loaded memory b = f.loaded[y.load()];
         if (b.operand.width > a.operand.width) (a, b) = (b, a);
         if (a.operand.width > 2 || b.operand.width != 1 || _isClamped(a, f.terms) || _isClamped(b, f.terms)) {
             return (false, 0);
@@ -94,44 +93,35 @@ library Vectors {
 
     /* INSTRUCTIONS */
 
-    function _execute(Frame memory f, uint256[] memory instruction, uint256 k, uint256 n) private pure {
-        uint256 op = instruction[FrameLib.OP];
-        uint256 operands = (instruction.length - FrameLib.OPERANDS) / 4;
-        Lanes memory lanes;
-        lanes.n = n;
-        lanes.out = _buffer(f, instruction[FrameLib.SLOT]);
-        lanes.a = _operand(f, instruction, 0, k, n);
-        lanes.b = operands > 1 ? _operand(f, instruction, 1, k, n) : lanes.a;
-        lanes.c = operands > 2 ? _operand(f, instruction, 2, k, n) : lanes.a;
-
+    /// @dev Instruction `i` for terms k .. k + lanes.n - 1. See `FrameLib.defer`.
+    function _execute(Frame memory f, Lanes memory lanes, uint256 i, uint256 k) private pure {
+        (uint256 head, Value a, Value b, Value c) = f.instruction(i);
+        unchecked {
+            uint256 slot = uint8(head >> 16);
+            lanes.out = head >> 32;
+            lanes.a = lanes.b = lanes.c = _values(f, a, slot, k, lanes.n);
+            if (uint8(head >> 8) > 1) lanes.b = _values(f, b, slot + 1, k, lanes.n);
+            if (uint8(head >> 8) > 2) lanes.c = _values(f, c, slot + 2, k, lanes.n);
+        }
+        uint256 op = uint8(head);
         if (op == CodeLib.PICK) _copy(lanes);
-        else if (op < Arithmetic.ADD) _gather(f, f.loaded[instruction[FrameLib.LOADED]], lanes);
+        else if (op < Arithmetic.ADD) _gather(f, f.loaded[uint8(head >> 24)], lanes);
         else if (op <= Arithmetic.MUL) _ring(op, lanes);
         else _compute(op, lanes);
     }
 
-    /// @dev Values of operand `i`. Those that are in no buffer yet go to that of the slot at which it lies.
-    function _operand(
+    /// @dev Where the `n` values of an entry are. Those that are in no buffer yet go to that of the slot at which it lies.
+    function _values(
         Frame memory f,
-        uint256[] memory instruction,
-        uint256 i,
+        Value value,
+        uint256 slot,
         uint256 k,
         uint256 n
     ) private pure returns (uint256 values) {
-        uint256 word = FrameLib.OPERANDS + 4 * i;
-        uint256 shape = instruction[word];
-        if (shape == Shape.VECTOR) return _buffer(f, instruction[word + 1]);
-        values = _buffer(f, instruction[FrameLib.SLOT] + i);
-        if (shape == Shape.RUN) _fillRun(f, f.loaded[instruction[word + 3]], values, k, n);
-        else _fillAffine(int256(instruction[word + 1]), int256(instruction[word + 2]), values, k, n);
-    }
-
-    function _buffer(Frame memory f, uint256 slot) private pure returns (uint256 values) {
-        if (f.buffers[slot].length == 0) f.buffers[slot] = new int256[](f.terms < CHUNK ? f.terms : CHUNK);
-        int256[] memory buffer = f.buffers[slot];
-        assembly ("memory-safe") {
-            values := add(buffer, 32)
-        }
+        if (value.isVector()) return value.values();
+        values = f.buffer(slot);
+        if (value.isAffine()) _fillAffine(value.base(), value.step(), values, k, n);
+        else _fillRun(f, f.loaded[value.load()], values, k, n);
     }
 
     /* LOOPS OVER TERMS */
