@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import path from "node:path";
-import { domainOf, FoldmarkError, parseDeployment } from "@foldmark/protocol";
+import { type Answer, answerDigest, domainOf, FoldmarkError, parseDeployment } from "@foldmark/protocol";
 import {
   checkDeployment,
   connectChain,
@@ -64,6 +64,7 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   const address = parseListenAddress(config.listen);
   const deployment = parseDeployment(await readDeployment(config.deployment));
   const { chainId, contracts } = deployment;
+  const domain = domainOf(deployment);
 
   const lock = await openFolder(config.data);
   undo.use(lock);
@@ -103,10 +104,7 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
     { channels: contracts.channels, token: terms.token, deposit: config.deposit, confirmations: chain.confirmations },
     { publicClient: chain.client, wallet: chain.walletOf(signer), mutex, now },
   );
-  const payer = new Payer(
-    { domain: domainOf(deployment), token: terms.token, salt: config.salt },
-    { db, signer, deposits, mutex, now },
-  );
+  const payer = new Payer({ domain, token: terms.token, salt: config.salt }, { db, signer, deposits, mutex, now });
   const background = new Set<Promise<void>>();
   undo.defer(async () => {
     // work in the background may begin other work
@@ -155,10 +153,13 @@ export async function startGateway(config: GatewayConfig, { log, key, now }: Sta
   undo.use(poll(() => settlement.run(), { intervalMs: 1_000, onError }));
   undo.use(poll(() => tally.flush(), { intervalMs: 1_000, onError }));
   const keepHouse = async () => {
-    await deleteExpiredTensors(db, { chainNow: market.chainNow() });
+    // by the time of the last block that was read, so that every challenge of what has expired has been seen
+    const indexed = view.head?.timestamp ?? 0n;
+    const isDisputed = (answer: Answer) => (view.disputeOf(answerDigest(domain, answer))?.open ?? 0) > 0;
+    await deleteExpiredTensors(db, { expiredBy: indexed, isDisputed });
     await deleteOldKeys(db, { beforeMs: now() - DAY_MS });
     // the contract knows the chain's time alone
-    await leaveStopped(db, { salt: config.salt, payer, deposits, chainNow: view.head?.timestamp ?? 0n });
+    await leaveStopped(db, { salt: config.salt, payer, deposits, chainNow: indexed });
   };
   undo.use(poll(keepHouse, { intervalMs: config.housekeepingMs, onError }));
 

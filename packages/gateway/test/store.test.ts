@@ -1,5 +1,15 @@
-import { baseUnits, type ChannelId, toAssetId, toChannelId } from "@foldmark/protocol";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  type Answer,
+  baseUnits,
+  type ChannelId,
+  type FoldmarkError,
+  signReceipt,
+  toAssetId,
+  toChannelId,
+} from "@foldmark/protocol";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { answer, aReceipt, gateway } from "../../protocol/test/support/builders.ts";
+import { deleteExpiredTensors, findReceipt, storeReceipt } from "../src/receipts/receiptStore.ts";
 import {
   createApiKey,
   findCaller,
@@ -139,6 +149,36 @@ describe.each([
       await countUp(db, { name: "work", label: "0xa", amount: 8n }, day);
       expect(await countsSince(db, "2026-01-02")).toEqual([{ name: "work", label: "0xa", count: 2n, amount: 15n }]);
     });
+  });
+});
+
+describe("the tensors of a receipt", () => {
+  it("are kept while the answer may be challenged, and while a challenge is open", async () => {
+    const db = await openStore("memory");
+    onTestFinished(() => db.destroy());
+    const sealing = openSealing(new Uint8Array(32).fill(1));
+    const { id: keyId } = await createApiKey(db, { name: "a key", budget: baseUnits(1n), nowMs: 1 });
+    const receiptOf = (charged: bigint) =>
+      signReceipt(gateway, aReceipt({ answer: { ...answer, charged: baseUnits(charged) } }));
+    const stored = await Promise.all(
+      [1n, 2n].map(async (charged) =>
+        storeReceipt(db, await receiptOf(charged), { keyId, requestId: `chatcmpl-${charged}`, sealing, nowMs: 1 }),
+      ),
+    );
+    const [disputed = "", other = ""] = stored;
+    const isFound = (id: string) =>
+      findReceipt(db, { id, keyId, sealing }).then(
+        () => true,
+        (error: FoldmarkError) => error.code !== "receipt.unknown",
+      );
+    const isDisputed = ({ charged }: Answer) => charged === 1n;
+
+    expect(await deleteExpiredTensors(db, { expiredBy: answer.until, isDisputed: () => false })).toBe(0);
+    expect([await isFound(disputed), await isFound(other)]).toEqual([true, true]);
+    expect(await deleteExpiredTensors(db, { expiredBy: answer.until + 1n, isDisputed })).toBe(1);
+    expect([await isFound(disputed), await isFound(other)]).toEqual([true, false]);
+    expect(await deleteExpiredTensors(db, { expiredBy: answer.until + 1n, isDisputed: () => false })).toBe(1);
+    expect(await isFound(disputed)).toBe(false);
   });
 });
 

@@ -1,9 +1,14 @@
 import type { Deployment } from "@foldmark/protocol";
-import { modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi } from "@foldmark/protocol/abi";
+import { courtAbi, modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi } from "@foldmark/protocol/abi";
 import { type Log, parseEventLogs } from "viem";
 
 /** Every event of the market's contracts. */
-export const marketEventsAbi = [...providerRegistryAbi, ...modelRegistryAbi, ...paymentChannelsAbi] as const;
+export const marketEventsAbi = [
+  ...providerRegistryAbi,
+  ...modelRegistryAbi,
+  ...paymentChannelsAbi,
+  ...courtAbi,
+] as const;
 
 /** One decoded event: `eventName`, typed `args`, and where it stands in the chain. */
 export type MarketEvent = ReturnType<typeof decodeMarketEvents>[number];
@@ -13,6 +18,6 @@ export function decodeMarketEvents(logs: Log<bigint, number, false>[]) {
 }
 
 /** The contracts whose events make up the market. The token's own transfers do not. */
-export function marketAddresses({ contracts: { providers, models, channels } }: Deployment) {
-  return [providers, models, channels];
+export function marketAddresses({ contracts: { providers, models, channels, court } }: Deployment) {
+  return [providers, models, channels, court];
 }

@@ -63,6 +63,15 @@ export type AliasState = {
   history: readonly { block: bigint; assetId: AssetId }[];
 };
 
+/** What has become of a challenged answer. */
+export type DisputeState = {
+  payee: Address;
+  /** Challenges that have neither been lost nor ended by a conviction. */
+  open: number;
+  /** Block time of the conviction. */
+  convictedAt: bigint | undefined;
+};
+
 /** The market as its events tell it. Immutable: an event makes a new state that shares what has not changed. */
 export type MarketState = {
   readonly providers: ReadonlyMap<Address, ProviderState>;
@@ -74,6 +83,8 @@ export type MarketState = {
   readonly operators: ReadonlyMap<string, bigint>;
   /** Times of events that count against a payee. */
   readonly conduct: ReadonlyMap<Address, readonly bigint[]>;
+  /** By the digest of the answer. */
+  readonly disputes: ReadonlyMap<Hex, DisputeState>;
 };
 
 export const EMPTY_MARKET: MarketState = {
@@ -84,6 +95,7 @@ export const EMPTY_MARKET: MarketState = {
   stakes: new Map(),
   operators: new Map(),
   conduct: new Map(),
+  disputes: new Map(),
 };
 
 const NO_STAKE: StakeState = { amount: ZERO, unbonding: ZERO };
@@ -149,10 +161,16 @@ export function applyMarketEvent(state: MarketState, event: MarketEvent, block: 
       const { payee, key, until } = event.args;
       return { ...state, operators: set(state.operators, operatorKey(payee, key), BigInt(until)) };
     }
-    case "Overcharged": {
-      const { payee } = event.args;
-      return { ...state, conduct: set(state.conduct, payee, [...(state.conduct.get(payee) ?? []), block.timestamp]) };
-    }
+    case "Overcharged":
+      return withConduct(state, event.args.payee, block);
+    case "Convicted": // the channels say of whom, the court for which answer
+      return "answerDigest" in event.args
+        ? changeDispute(state, event.args, () => ({ open: 0, convictedAt: block.timestamp }))
+        : withConduct(state, event.args.payee, block);
+    case "Challenged":
+      return changeDispute(state, event.args, ({ open }) => ({ open: open + 1 }));
+    case "Lost":
+      return changeDispute(state, event.args, ({ open }) => ({ open: open - 1 }));
     default:
       return state;
   }
@@ -225,6 +243,21 @@ function changeAlias(state: MarketState, name: string, change: (alias: AliasStat
 
 function changeStake(state: MarketState, payee: Address, change: (stake: StakeState) => StakeState): MarketState {
   return { ...state, stakes: set(state.stakes, payee, change(state.stakes.get(payee) ?? NO_STAKE)) };
+}
+
+function withConduct(state: MarketState, payee: Address, { timestamp }: BlockRef): MarketState {
+  return { ...state, conduct: set(state.conduct, payee, [...(state.conduct.get(payee) ?? []), timestamp]) };
+}
+
+function changeDispute(
+  state: MarketState,
+  { answerDigest, payee }: { answerDigest: Hex; payee?: Address },
+  change: (dispute: DisputeState) => Partial<DisputeState>,
+): MarketState {
+  const known = state.disputes.get(answerDigest);
+  const dispute = known ?? (payee && { payee, open: 0, convictedAt: undefined });
+  if (!dispute) return state;
+  return { ...state, disputes: set(state.disputes, answerDigest, { ...dispute, ...change(dispute) }) };
 }
 
 function set<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {

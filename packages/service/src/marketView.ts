@@ -10,11 +10,12 @@ import {
   toAddress,
   ZERO,
 } from "@foldmark/protocol";
-import type { Address } from "viem";
+import type { Address, Hex } from "viem";
 import type { MarketEvent } from "./marketEvents.ts";
 import {
   type AssetState,
   applyMarketEvent,
+  type DisputeState,
   EMPTY_MARKET,
   type Hardware,
   type MarketState,
@@ -138,6 +139,11 @@ export class MarketView implements Projection {
   conductEventsOf(payee: Address): number {
     const since = (this.head?.timestamp ?? 0n) - CONDUCT_SECONDS;
     return (this.#present.state.conduct.get(toAddress(payee)) ?? []).filter((time) => time > since).length;
+  }
+
+  /** Of an answer, by its digest; undefined for one that nobody has challenged. */
+  disputeOf(answerDigest: Hex): DisputeState | undefined {
+    return this.#present.state.disputes.get(answerDigest);
   }
 
   get #present(): { block: BlockRef | undefined; state: MarketState } {

@@ -1,4 +1,5 @@
 import {
+  answerDigest,
   assetIdOf,
   baseUnits,
   chainNow,
@@ -8,7 +9,9 @@ import {
   modelIdOf,
   signAnswer,
   signVoucher,
+  statementIdOf,
   toAddress,
+  toChannelId,
   toCompactSignature,
   toHash,
   toStatementId,
@@ -312,6 +315,62 @@ describe("Indexer and MarketView", () => {
     await chain.test.mine({ blocks: 1 });
     await indexer.sync();
     expect(view.conductEventsOf(provider.account.address)).toBe(0);
+  });
+});
+
+/** A statement that is false because its T is 0: a challenge of it needs no evidence. */
+const emptyJob = {
+  header: registration.header,
+  programRoot: toHash(registration.programRoot),
+  weightsRoot: toHash(registration.weightsRoot),
+  requestRoot: toHash(numberToHex(5, { size: 32 })),
+  T: 0,
+  claimedRoot: toHash(numberToHex(6, { size: 32 })),
+};
+
+describe("disputes in a MarketView", () => {
+  it("are open until they are lost or the answer is convicted, which costs stake and counts", async () => {
+    const [provider, first, second] = [
+      actor(connection, deployment, 2),
+      actor(connection, deployment, 3),
+      actor(connection, deployment, 4),
+    ];
+    await provider.stake(80_000_000n);
+    const domain = domainOf(deployment);
+    const { timestamp } = await connection.client.getBlock();
+    const answer = {
+      payee: provider.account.address,
+      statementId: statementIdOf(emptyJob),
+      channelId: toChannelId(numberToHex(8, { size: 32 })),
+      maxClaimableAmount: baseUnits(1n),
+      charged: baseUnits(1n),
+      until: timestamp + 600n,
+    };
+    const signature = await signAnswer(provider.account, domain, answer);
+    const digest = answerDigest(domain, answer);
+    const { view, indexer } = index();
+    const disputeOf = async () => {
+      await indexer.sync();
+      return view.disputeOf(digest);
+    };
+
+    const { timestamp: openedAt } = await connection.client.getBlock();
+    expect(await disputeOf()).toBeUndefined();
+    await first.challenge({ answer, signature, statement: emptyJob });
+    expect(await disputeOf()).toEqual({ payee: provider.account.address, open: 1, convictedAt: undefined });
+    await provider.post(digest);
+    await chain.test.setNextBlockTimestamp({ timestamp: openedAt + 350n });
+    await second.challenge({ answer, signature, statement: emptyJob });
+    expect(await disputeOf()).toMatchObject({ open: 2 });
+    await second.timeout(digest, first.account.address);
+    expect(await disputeOf()).toMatchObject({ open: 1 });
+    expect(view.conductEventsOf(provider.account.address)).toBe(0);
+
+    await second.refute(digest, emptyJob);
+    const { timestamp: convictedAt } = await connection.client.getBlock();
+    expect(await disputeOf()).toMatchObject({ open: 0, convictedAt });
+    expect(view.conductEventsOf(provider.account.address)).toBe(1);
+    expect(view.stakeOf(provider.account.address)).toEqual({ amount: 80_000_000n - PENALTY, unbonding: 0n });
   });
 });
 

@@ -1,4 +1,6 @@
 import {
+  type Answer,
+  answerCodec,
   encodeReceipt,
   FoldmarkError,
   type Receipt,
@@ -55,16 +57,28 @@ export async function findReceipt(
   return { ...(JSON.parse(row.receipt) as Omit<ReceiptJson, keyof Tensors>), ...tensors };
 }
 
-/** Deletes the tensors of answers that can no longer be challenged. Returns how many. */
-export async function deleteExpiredTensors(db: Database, { chainNow }: { chainNow: bigint }): Promise<number> {
-  const { numUpdatedRows } = await db
-    .updateTable("receipts")
-    .set({ tensors: null })
-    .where("until", "<", chainNow)
+/**
+ * Deletes the tensors of answers that can no longer be challenged, and are not in dispute: whoever challenges or judges one
+ * needs what was asked. Returns how many.
+ */
+export async function deleteExpiredTensors(
+  db: Database,
+  { expiredBy, isDisputed }: { expiredBy: bigint; isDisputed: (answer: Answer) => boolean },
+): Promise<number> {
+  const expired = await db
+    .selectFrom("receipts")
+    .select(["id", "receipt"])
+    .where("until", "<", expiredBy)
     .where("tensors", "is not", null)
-    .executeTakeFirst();
-  return Number(numUpdatedRows);
+    .execute();
+  const ids = expired.filter(({ receipt }) => !isDisputed(answerOf(receipt))).map(({ id }) => id);
+  if (ids.length === 0) return 0;
+  await db.updateTable("receipts").set({ tensors: null }).where("id", "in", ids).execute();
+  return ids.length;
 }
+
+const answerOf = (receipt: string): Answer =>
+  answerCodec.decode((JSON.parse(receipt) as Pick<ReceiptJson, "answer">).answer);
 
 /** Ids of receipts and of what they belong to; anything else is not looked for. */
 const IDS = /^(0x[0-9a-f]{64}|(chatcmpl|sim)-[0-9a-f]{32})$/;

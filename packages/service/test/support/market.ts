@@ -2,8 +2,21 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Deployment, parseDeployment, toAddress } from "@foldmark/protocol";
-import { modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi, testUSDAbi } from "@foldmark/protocol/abi";
+import {
+  type Deployment,
+  type Preimage,
+  parseDeployment,
+  type SignedAnswer,
+  toAddress,
+  toCompactSignature,
+} from "@foldmark/protocol";
+import {
+  courtAbi,
+  modelRegistryAbi,
+  paymentChannelsAbi,
+  providerRegistryAbi,
+  testUSDAbi,
+} from "@foldmark/protocol/abi";
 import { type Abi, createTestClient, encodeAbiParameters, type Hex, http, keccak256, numberToHex } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
 import { type ChainConnection, connectChain } from "../../src/index.ts";
@@ -106,6 +119,9 @@ export const hardware = {
   measuredAt: 1_764_000_000n,
 } as const;
 
+const challengeId = (digest: Hex, challenger: Hex): Hex =>
+  keccak256(encodeAbiParameters([{ type: "bytes32" }, { type: "address" }], [digest, challenger]));
+
 /** One account's transactions on the market, each waited for. */
 export function actor({ client, walletOf }: ChainConnection, { contracts }: Deployment, index: number) {
   const account = accountAt(index);
@@ -114,6 +130,7 @@ export function actor({ client, walletOf }: ChainConnection, { contracts }: Depl
   const providers = { address: contracts.providers, abi: providerRegistryAbi } as const;
   const channels = { address: contracts.channels, abi: paymentChannelsAbi } as const;
   const token = { address: contracts.token, abi: testUSDAbi } as const;
+  const court = { address: contracts.court, abi: courtAbi } as const;
   const mined = async (sent: Promise<Hex>) => {
     const receipt = await client.waitForTransactionReceipt({ hash: await sent });
     if (receipt.status !== "success") throw new Error(`transaction ${receipt.transactionHash} reverted`);
@@ -162,6 +179,32 @@ export function actor({ client, walletOf }: ChainConnection, { contracts }: Depl
       mined(wallet.writeContract({ ...channels, functionName: "startUnbond", args: [amount] })),
     operator: (key: Hex, isAllowed: boolean) =>
       mined(wallet.writeContract({ ...channels, functionName: "setOperator", args: [key, isAllowed] })),
+    async challenge({ answer, signature, statement }: SignedAnswer & { statement: Preimage }) {
+      await mined(wallet.writeContract({ ...token, functionName: "mint", args: [account.address, TERMS.bond] }));
+      await mined(wallet.writeContract({ ...token, functionName: "approve", args: [contracts.court, TERMS.bond] }));
+      const { r, vs } = toCompactSignature(signature);
+      return mined(wallet.writeContract({ ...court, functionName: "challenge", args: [answer, r, vs, statement] }));
+    },
+    post: (digest: Hex) =>
+      mined(wallet.writeContract({ ...court, functionName: "post", args: [digest, numberToHex(1, { size: 32 })] })),
+    timeout: (digest: Hex, challenger: Hex) =>
+      mined(wallet.writeContract({ ...court, functionName: "timeout", args: [[challengeId(digest, challenger)]] })),
+    /** By evidence that a statement needs which is false as it stands: none. */
+    refute: (digest: Hex, statement: Preimage) =>
+      mined(
+        wallet.writeContract({
+          ...court,
+          functionName: "refute",
+          args: [
+            challengeId(digest, account.address),
+            statement,
+            { stage: 0, fold: 0, t: 0, r: 0, c: 0, j: 0 },
+            [],
+            "0x",
+            [],
+          ],
+        }),
+      ),
     async deposit(channel: { payer: Hex; signer: Hex; payee: Hex; model: bigint; salt: Hex }, amount: bigint) {
       await mined(wallet.writeContract({ ...token, functionName: "mint", args: [account.address, amount] }));
       await mined(wallet.writeContract({ ...token, functionName: "approve", args: [contracts.channels, amount] }));
