@@ -8,6 +8,8 @@ import { benchQuality } from "./quality.ts";
 const BENCHES: Record<string, (options: BenchOptions) => Promise<Record<string, unknown>>> = {
   engine: benchEngine,
   quality: benchQuality,
+  // loaded when it is wanted: a chain comes with it
+  court: async (options) => (await import("./court.ts")).benchCourt(options),
 };
 export type BenchOptions = { gguf?: string; text?: string; chunks: number; cache?: string };
 
@@ -16,6 +18,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     gguf: { type: "string" },
+    model: { type: "string" },
     text: { type: "string" },
     chunks: { type: "string", default: "16" },
     cache: { type: "string" },
@@ -27,7 +30,9 @@ if (!bench) {
   console.error(`bench: name one of ${Object.keys(BENCHES).join(", ")}.`);
   process.exit(2);
 }
-const { json, chunks, ...options } = values;
-const figures = await bench({ ...options, chunks: Number(chunks) });
+const { json, chunks, model, ...options } = values;
+// the demo's name for the same file
+const gguf = options.gguf ?? model;
+const figures = await bench({ ...options, ...(gguf !== undefined && { gguf }), chunks: Number(chunks) });
 console.log(JSON.stringify(figures, null, 2));
 if (json) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);
