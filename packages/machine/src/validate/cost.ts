@@ -54,7 +54,7 @@ export function costOfFold(
   const loads = [...body.loads, ...(finish?.loads ?? [])];
   for (const record of evidence.records(loads, stageIndex)) evidenceBytes += record;
 
-  gas += bodyTimes * scalarGas(body, shapes) + (finish ? scalarGas(finish, new Map()) : 0);
+  gas += bodyTimes * operationGas(body) + (finish ? operationGas(finish) : 0);
   gas += terms * termGas(program, stage, body, shapes);
   return {
     stage: stageIndex,
@@ -72,8 +72,8 @@ const GAS = {
   evidenceByte: 40,
   load: 60_000,
   scatteredLoad: 56_000,
-  scalar: 4_000,
-  scalarPhilox: 6_000,
+  operation: 4_000,
+  philox: 6_000,
   cheap: 1_000,
   runUsed: 250,
   termArithmetic: 300,
@@ -83,13 +83,13 @@ const GAS = {
   dotI16: 90,
 } as const;
 
-/** Operations that are the same for all k or affine in k. Literals, variables and picks are cheap; loads are counted apart. */
-function scalarGas({ nodes, picks }: DecodedExpression, shapes: ReadonlyMap<Expression, KShape>): number {
+/** What every operation costs once, whatever it works on. Literals, variables and picks are cheap; loads are counted apart. */
+function operationGas({ nodes, picks }: DecodedExpression): number {
   let gas = picks * GAS.cheap;
   for (const node of nodes) {
     if (isLoadOp(node)) continue;
     if (node.args.length === 0) gas += GAS.cheap;
-    else if (!isVarying(shapes.get(node))) gas += node.op === "philox" ? GAS.scalarPhilox : GAS.scalar;
+    else gas += node.op === "philox" ? GAS.philox : GAS.operation;
   }
   return gas;
 }
