@@ -17,11 +17,11 @@ const hash = (byte: string) => toHash(`0x${byte.repeat(32)}`);
 
 type Bought = {
   payment: PaymentEvent;
-  model: OpenedModel;
+  model: Pick<OpenedModel, "asset" | "modelId" | "packageHash">;
   channel: Channel;
   request: Uint8Array[];
   claimed: Uint8Array[];
-  deployment: Deployment;
+  deployment: { chainId: number; contracts: Pick<Deployment["contracts"], "channels"> };
   penalty: bigint;
   promptTokens: number;
 };

@@ -5,6 +5,7 @@ import type { Hex } from "viem";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DisputeTrace } from "../src/disputes/disputeTrace.ts";
 import type { Look } from "../src/disputes/player.ts";
+import type { TreeSource } from "../src/disputes/treeSource.ts";
 import {
   aFalseJob,
   aPlayer,
@@ -124,6 +125,37 @@ describe("a liar's answer", () => {
       ),
       { numRuns: 12 },
     );
+  });
+
+  it.each([
+    { node: "shows its tree", moves: ["post", "refute"], wrong: 0 },
+    { node: "lies about its tree", moves: ["post", "ask", "reveal", "ask", "revealLeaf", "refute"], wrong: 1 },
+    { node: "shows only the beginning", moves: ["post", "ask", "reveal", "ask", "revealLeaf", "refute"], wrong: 2 },
+  ])("is refuted where the payee's node $node", async ({ moves, wrong }) => {
+    const job = aFalseJob();
+    const open = await challenged(job);
+    const tree = traceOf(job, forgedTrace(job));
+    let asked = 0;
+    const source: TreeSource = {
+      async nodes(under) {
+        const nodes = await tree.nodes(under, under.height);
+        if (wrong === 1) nodes[0] = new Uint8Array(32);
+        if (wrong === 2 && asked++ > 0) throw new Error("no more");
+        return { position: under, depth: under.height, nodes };
+      },
+      async leaf(position) {
+        if (wrong === 2) throw new Error("no more");
+        const { stage, fold, t, index } = position;
+        return { position, data: await tree.leaf({ stage, fold, t }, index) };
+      },
+    };
+    const own = traceOf(job, job.honest);
+    const challenger = aPlayer(disputes, { own, ...open, sender: open.challenger.sender, source });
+    const { payee } = looks(open, { payee: tree, challenger: own });
+    const seen: Look[] = [];
+    for (let round = 0; round < MOST_ROUNDS && (await turnOf(open)) !== "won"; round++)
+      seen.push(await payee(), await challenger.lookAsChallenger());
+    expect(movesOf(seen)).toEqual(moves);
   });
 
   it("is convicted by the payee's silence, at the first move and in the middle", async () => {

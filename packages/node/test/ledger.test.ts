@@ -109,6 +109,24 @@ describe("Ledger", () => {
     ledger.close();
   });
 
+  it("keeps what defends a disputed answer, and finds it by its statement", () => {
+    const ledger = open();
+    for (const ceiling of [100n, 200n]) {
+      ledger.accept(aVoucher(ceiling, { maximum: baseUnits(60n) }), 1);
+      settle(ledger, ceiling, 60n, 1_000);
+    }
+    const kept = { channelId: aChannelId(), ceiling: baseUnits(200n) };
+    const stored = ledger.lookup(kept.channelId, kept.ceiling);
+    if (stored?.status !== "done") throw new Error("no answer");
+    expect(ledger.prune(2_000, [kept])).toBe(1);
+    expect(ledger.lookup(kept.channelId, kept.ceiling)).toEqual(stored);
+    const { status: _done, ...answer } = stored;
+    expect(ledger.answersTo(kept.channelId, stored.statementId)).toEqual([{ ceiling: 200n, ...answer }]);
+    expect(ledger.answersTo(aChannelId(2), stored.statementId)).toEqual([]);
+    expect(ledger.prune(2_000)).toBe(1);
+    ledger.close();
+  });
+
   it("starts a channel without records at what the chain has redeemed", () => {
     const ledger = open();
     ledger.accept(aVoucher(500n, { redeemed: baseUnits(400n), maximum: baseUnits(100n) }), 1);
