@@ -14,6 +14,7 @@ contract CourtGasTest is CourtTest {
 
     Statement private _s;
     Answer private _a;
+    bytes32 private _before;
 
     function setUp() public override {
         super.setUp();
@@ -21,7 +22,7 @@ contract CourtGasTest is CourtTest {
         _a = _answerOf(_s);
         Answer memory before = _answerOf(_s);
         before.charged -= 1;
-        _challenge(alice, before, _s);
+        _before = _challenge(alice, before, _s);
         _challenge(bob, before, _s);
         vm.warp(block.timestamp + 1 hours);
     }
@@ -79,6 +80,7 @@ contract CourtGasTest is CourtTest {
 
     /// hardhat-config: isolate = true
     function test_gas_silence() public {
+        _refute(alice, _before, _s); // whoever is credited has been before
         bytes32 id = _challenge(alice, _a, _s);
         vm.warp(block.timestamp + PAYEE_CLOCK + SLOT_STEP + 1);
         _timeout(id);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { gasOfChannels } from "../support/gasOfChannels.ts";
+import { gasOfCourt } from "../support/gasOfCourt.ts";
 import { gasOfRegistries } from "../support/gasOfRegistries.ts";
 import { isProductionBuild } from "../support/productionBuild.ts";
 
@@ -13,7 +14,13 @@ describe("gas of whole transactions", () => {
     isProduction = await isProductionBuild();
     const registries = await gasOfRegistries();
     const channels = await gasOfChannels();
-    tables = { PaymentChannels: channels, ModelRegistry: registries.models, ProviderRegistry: registries.providers };
+    const court = await gasOfCourt();
+    tables = {
+      PaymentChannels: channels,
+      Court: court,
+      ModelRegistry: registries.models,
+      ProviderRegistry: registries.providers,
+    };
   });
 
   // docs/gas.md says where the bars come from

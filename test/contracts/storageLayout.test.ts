@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { storageLayouts } from "../support/storageLayout.ts";
 
-const names = ["PaymentChannels", "ModelRegistry", "ProviderRegistry"];
+const names = ["PaymentChannels", "Court", "ModelRegistry", "ProviderRegistry"];
 
 describe("storage layout", () => {
   const layouts = storageLayouts(names);

@@ -13,9 +13,9 @@ type Output = {
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The compiler's storage layout of contracts in `contracts/market/`, as text: slot, byte offset, size, type, name. */
+/** The compiler's storage layout of contracts of the market and its court, as text: slot, byte offset, size, type, name. */
 export function storageLayouts(names: readonly string[]): Record<string, string> {
-  const file = (name: string) => `contracts/market/${name}.sol`;
+  const file = (name: string) => `contracts/${name === "Court" ? "court" : "market"}/${name}.sol`;
   const input = {
     language: "Solidity",
     sources: Object.fromEntries(names.map((name) => [file(name), { content: read(file(name)) }])),
