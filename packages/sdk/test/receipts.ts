@@ -60,6 +60,7 @@ export function aChain({ routing, model }: Receipt, changes: Partial<ChainReader
   return {
     ...{ chainId: 31_337, channels: CHANNELS, terms: { windowSeconds: WINDOW, penalty: PENALTY } },
     answerableUntil: async () => 0n,
+    convictedAt: async () => 0n,
     block: async (number) => (number === keyBlock.number ? keyBlock : { hash: stateBlock.hash, timestamp: ISSUED_AT }),
     offers: async () => candidates,
     alias: async () => model.asset,

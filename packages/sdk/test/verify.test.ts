@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { baseUnits, type Receipt } from "@foldmark/protocol";
+import { answerDigest, baseUnits, type Receipt, receiptDomain } from "@foldmark/protocol";
 import { callRequest } from "@foldmark/workloads";
 import type { Address } from "viem";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -376,6 +376,16 @@ describe("verify", () => {
     const chain = aChain(receipt, { answerableUntil: async () => 2n ** 40n - 1n });
     expect(await status({ chain })).toBe("holds");
     expect(PROVIDERS.map(({ address }) => address)).not.toContain(OPERATOR.address);
+  });
+
+  it("fails an answer that the court has convicted, whoever signed it", async () => {
+    const receipt = await aReceipt(world);
+    const digest = answerDigest(receiptDomain(receipt), receipt.answer);
+    const chain = aChain(receipt, { convictedAt: async (asked) => (asked === digest ? 1_764_100_200n : 0n) });
+    const { ok, findings } = await check(receipt, { chain });
+    expect(ok).toBe(false);
+    const { status, detail } = findings.find(({ check }) => check === "answer") ?? {};
+    expect({ status, detail }).toEqual({ status: "fails", detail: expect.stringContaining("at 1764100200") });
   });
 
   it("does not compute with a package that the receipt is not about", async () => {

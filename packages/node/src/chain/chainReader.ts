@@ -1,5 +1,5 @@
 import { baseUnits, toAssetId, toHash } from "@foldmark/protocol";
-import { modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi } from "@foldmark/protocol/abi";
+import { courtAbi, modelRegistryAbi, paymentChannelsAbi, providerRegistryAbi } from "@foldmark/protocol/abi";
 import type { ChainReader } from "@foldmark/sdk";
 import { BlockNotFoundError, numberToHex } from "viem";
 import { chainError, type Market } from "./market.ts";
@@ -9,13 +9,19 @@ const PAGE = 100n;
 
 /** The chain as the check of a receipt reads it, at the blocks that the receipt names. */
 export function chainReader({ chain: { client }, deployment, terms }: Market): ChainReader {
-  const { channels, providers, models } = deployment.contracts;
+  const { channels, providers, models, court } = deployment.contracts;
   const accounts = { address: channels, abi: paymentChannelsAbi };
   const registry = { address: providers, abi: providerRegistryAbi };
   return {
     ...{ chainId: deployment.chainId, channels, terms },
     answerableUntil: async (payee, key) =>
       BigInt(await client.readContract({ ...accounts, functionName: "answerableUntil", args: [payee, key] })),
+    convictedAt: async (digest) =>
+      BigInt(
+        await client.readContract({
+          ...{ address: court, abi: courtAbi, functionName: "convictedAt", args: [digest] },
+        }),
+      ),
     async block(blockNumber) {
       try {
         const { hash, timestamp } = await client.getBlock({ blockNumber });

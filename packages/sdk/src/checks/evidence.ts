@@ -56,7 +56,7 @@ export function checkStatement(receipt: Receipt): Finding {
     : fails("statement", `the provider signed ${answer.statementId}, the receipt's content is ${id}`);
 }
 
-/** The provider signed claim and charge, with a key that answers for its stake. */
+/** The provider signed claim and charge, with a key that answers for its stake, and nobody has proved it false. */
 export async function checkAnswer(receipt: Receipt, chain: ChainReader | undefined): Promise<Finding> {
   const { answer, answerSignature, channel } = receipt;
   const domain = receiptDomain(receipt);
@@ -68,6 +68,9 @@ export async function checkAnswer(receipt: Receipt, chain: ChainReader | undefin
     return fails("answer", `it was paid through a channel of another model: the model's owner gets no royalty`);
   if (answer.charged > answer.maxClaimableAmount)
     return fails("answer", `it charges ${answer.charged} of a voucher for ${answer.maxClaimableAmount}`);
+  const digest = answerDigest(domain, answer);
+  const convictedAt = chain && (await chain.convictedAt(digest));
+  if (convictedAt) return fails("answer", `the court has convicted it at ${convictedAt} (${digest})`);
   const key = await recoverAnswerSigner(domain, { answer, signature: answerSignature });
   if (isSameAddress(key, answer.payee)) return holds("answer", `signed by the provider ${answer.payee}`);
   if (!chain)
@@ -75,5 +78,5 @@ export async function checkAnswer(receipt: Receipt, chain: ChainReader | undefin
   const until = await chain.answerableUntil(answer.payee, key);
   return answersFor({ until: answer.until, answerableUntil: until })
     ? holds("answer", `signed by ${key}, a key of the provider ${answer.payee}`)
-    : fails("answer", `signed by ${key} (${answerDigest(domain, answer)}), which does not answer for ${answer.payee}`);
+    : fails("answer", `signed by ${key} (${digest}), which does not answer for ${answer.payee}`);
 }
