@@ -1,4 +1,4 @@
-import { type ElementAt, type Program, sizeAt } from "@foldmark/machine";
+import { type ElementAt, sizeAt } from "@foldmark/machine";
 import { beforeAll, describe, expect, it } from "vitest";
 import { descend } from "../../packages/machine/test/support/descent.ts";
 import {
@@ -29,12 +29,21 @@ describe.each(tinyPrograms)("the trace of $kind", ({ job }) => {
   });
 
   it(
-    "stands against a challenge of any of its elements",
+    "stands against a challenge of any of its elements, by whatever index of an argmax",
     async () => {
-      const targets = elements.flatMap((at) => indices(program, at, job.job.T).map((j) => ({ ...at, j })));
-      const outcomes = await referee.refuteAll(targets.map((target) => call(honest, target)));
+      const targets = elements.flatMap((at) => {
+        const terms = termsOf(at);
+        const indices = Array.from({ length: terms }, (_, j) => j);
+        return [...indices, ...(isArgmax(at) ? [terms, terms + 1, 2 ** 32 - 1] : [])].map((j) => ({ at, j, terms }));
+      });
+      const outcomes = await referee.refuteAll(
+        targets.map(({ at, j, terms }) => {
+          const made = call(honest, { ...at, j: Math.min(j, terms - 1) });
+          return { ...made, evidence: { ...made.evidence, target: { ...at, j } } };
+        }),
+      );
       expect(outcomes.map(({ verdict }, i) => ({ verdict, ...targets[i] }))).toEqual(
-        targets.map((target) => ({ verdict: "NotRefuted", ...target })),
+        targets.map((target) => ({ verdict: target.j < target.terms ? "NotRefuted" : "BadTarget", ...target })),
       );
     },
     patience,
@@ -92,10 +101,9 @@ describe.each(tinyPrograms)("the trace of $kind", ({ job }) => {
     patience,
   );
 
-  /** Every index that a challenger may hold against an argmax. */
-  function indices(of: Program, at: ElementAt, T: number): number[] {
-    const fold = of.stages[at.stage]?.folds[at.fold];
-    if (!fold || !isArgmax(at)) return [0];
-    return Array.from({ length: sizeAt(fold.axis, { t: at.t, T }) }, (_, j) => j);
+  /** How many indices an argmax chooses from. */
+  function termsOf(at: ElementAt): number {
+    const fold = program.stages[at.stage]?.folds[at.fold];
+    return fold && isArgmax(at) ? sizeAt(fold.axis, { t: at.t, T: job.job.T }) : 1;
   }
 });

@@ -2,6 +2,8 @@ import { costOfFold, sizeAt } from "@foldmark/machine";
 import { randomJob } from "@foldmark/machine/testing";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { descend } from "../../packages/machine/test/support/descent.ts";
+import { manyLeaves } from "../../packages/machine/test/support/manyLeaves.ts";
 import { courtCase, drawElement, lieAt, shown } from "../support/courtCase.ts";
 import { cases, drawsFrom, patience, testSeed } from "../support/deep.ts";
 import { overrun } from "../support/evidenceCost.ts";
@@ -48,6 +50,26 @@ describe("an element of a random program", () => {
           const { exceeds } = overrun(costOfFold(program, evidence.target), outcome, evidence);
           expect(exceeds, `seed ${testSeed}, program ${number}, ${expected[i]?.what}: ${shown(job)}`).toBeUndefined();
         }
+      }
+    },
+    patience,
+  );
+
+  it(
+    "is judged so in tensors of many leaves and a loop of many steps too",
+    async () => {
+      const draws = drawsFrom(testSeed + 1);
+      const job = manyLeaves();
+      const dispute = courtCase(job);
+      const { honest, program, statement, call, evidence } = dispute;
+      for (let i = 0; i < cases(100); i++) {
+        const at = drawElement(dispute, draws);
+        expect((await referee.refute(call(honest, { ...at, j: 0 }))).verdict, JSON.stringify(at)).toBe("NotRefuted");
+        const lie = lieAt(dispute, at, draws);
+        // the challenger knows what it was shown on the way to the leaf, and its own trace
+        const { payee, target } = descend(program, honest, lie.trace);
+        const found = { statement, traceRoot: lie.trace.root, evidence: evidence(target, payee) };
+        expect((await referee.refute(found)).verdict, JSON.stringify(at)).toBe("refuted");
       }
     },
     patience,

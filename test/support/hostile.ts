@@ -138,7 +138,7 @@ export const attacks: readonly Attack[] = [
     "forges a record's path": ({ record, draws }) => ({ ...record, path: changedPath(record.path, draws) }),
     "gives a record another index": ({ record, draws }) => ({
       ...record,
-      index: draws.pick([record.index + 1, Math.max(0, record.index - 1), record.index ^ 2, 2 ** 32 - 1]),
+      index: draws.pick([record.index + 1, Math.max(0, record.index - 1), (record.index ^ 2) >>> 0, 2 ** 32 - 1]),
     }),
     "shows another record with its path": ({ record, draws, others }) => {
       const other = draws.pick(draws.pick(others).records);

@@ -171,8 +171,10 @@ function manyMaxima(): RandomJob {
   const nearest = p.argmax({ axis: 4, order: 1, cols: 2 }, ({ t, c, k }) =>
     sub(0, mul(sub(value.at(t, c, 0), k), sub(value.at(t, c, 0), k))),
   );
+  const rising = p.argmax({ axis: 4 }, ({ t, k }) => mul(k, add(t, 1)));
   const found = p.fold({ type: "i64" }, ({ t }) =>
     add(
+      mul(rising.at(t, 0, 0), 10_000),
       mul(value.at(greatest.at(t, 0, 0), 0, 0), 1_000),
       add(mul(value.at(least.at(t, 1, 0), 1, 0), 100), nearest.at(t, 0, 1)),
     ),
