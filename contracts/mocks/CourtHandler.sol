@@ -13,7 +13,7 @@ import {TinyTrace} from "./TinyTrace.sol";
 ///         moves in time, `operator` is a payee that lies every other time and moves when it likes. Alice and Bob challenge
 ///         lies and move in time; Carol and Dan challenge anything and move when they like.
 contract CourtHandler is CourtTest {
-    uint256 private constant MOST_ANSWERS = 6;
+    uint256 private constant MOST_ANSWERS = 16;
     uint256 private constant HOT_KEY = 0x407;
 
     address private _hot;
@@ -66,7 +66,7 @@ contract CourtHandler is CourtTest {
 
     /* WHAT PEOPLE DO */
 
-    function answer() external {
+    function answer() public {
         uint256 n = _answers.length;
         if (n == MOST_ANSWERS) return;
         Statement memory s = n % 4 == 1 ? _lie() : _truth();
@@ -79,8 +79,8 @@ contract CourtHandler is CourtTest {
 
     /// @notice A challenge, where it may be opened. The honest ones challenge lies only.
     function open(uint256 which, uint256 who, bool byHotKey) external {
-        if (_answers.length == 0) return;
-        which %= _answers.length;
+        if (_answers.length < 2 || block.timestamp > _answers[_answers.length - 1].until) answer();
+        which = _answers.length - 1 - which % (_answers.length < 3 ? _answers.length : 3); // one of the latest
         who %= 4;
         Answer memory a = _answers[which];
         if (who < 2 && which % 4 != 1) return;
