@@ -1,6 +1,6 @@
 import { createLogger } from "@foldmark/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gasOfDefence, roundsOf } from "../src/disputes/cost.ts";
+import { gasOfDefence, MOVE_GAS, roundsOf } from "../src/disputes/cost.ts";
 import { LengthLimit } from "../src/disputes/lengthLimit.ts";
 import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "../src/disputes/pace.ts";
 import { openThreadTrace } from "../src/disputes/threadTrace.ts";
@@ -66,6 +66,6 @@ describe("the cost of a defence", () => {
     const { program } = aTrueJob();
     // stages: 6 = height 3; the loop: 50 steps = height 6, 2 folds = height 1, one leaf; a history of 10 leaves: height 4
     expect(roundsOf(program, 50)).toBe(1 + 2 + 1);
-    expect(gasOfDefence(program, 50)).toBe(80_000n + 4n * 120_000n + 120_000n);
+    expect(gasOfDefence(program, 50)).toBe(MOVE_GAS.post + 4n * MOVE_GAS.reveal + MOVE_GAS.revealLeaf);
   });
 });

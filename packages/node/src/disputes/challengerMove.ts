@@ -8,6 +8,7 @@ import {
   tensorsOf,
 } from "@foldmark/machine";
 import { leafHash, openRange } from "@foldmark/machine/commitments";
+import { FoldmarkError } from "@foldmark/protocol";
 import { descend, leftmostDifference } from "./descent.ts";
 import type { DisputeTrace } from "./disputeTrace.ts";
 import { type Dispute, type Game, isOver } from "./game.ts";
@@ -73,7 +74,7 @@ export async function challengerMove({
 }
 
 async function ask({
-  game: { position, depth, node },
+  game: { id, position, depth, node },
   program,
   own,
   theirs,
@@ -84,8 +85,13 @@ async function ask({
       ? [node]
       : Array.from({ length: count }, (_, i) => {
           const shown = theirs.node({ ...position, height, index: first + i });
-          if (!shown) throw new Error("the court has been shown nodes that were not read from its events");
-          return shown;
+          if (shown) return shown;
+          // an endpoint whose state is ahead of its events, or a chain reorganised between two questions: look again
+          throw new FoldmarkError(
+            "chain.unreachable",
+            "The chain tells of nodes that the court was shown, and not of the events that showed them.",
+            { details: { dispute: id, list: position.list, height, index: first + i }, hint: "Ask it again." },
+          );
         });
   const next = await leftmostDifference({ position, depth, nodes }, { program, own });
   const child = childNumber(next, { position, height });

@@ -30,7 +30,12 @@ type Case = {
   answer: DefendedAnswer;
   model: OpenedModel;
   verdict: "unknown" | "true" | "false";
+  /** Milliseconds since the process began, before which its trace is not tried again. */
+  retryAt: number;
 };
+
+/** After a trace could not be built: trying costs a minute of a core. */
+const RETRY_MS = 30_000;
 
 /** What the operator sees. */
 export type DisputeCounts = {
@@ -56,6 +61,7 @@ export class Defender {
   readonly #players = new Map<Hex, Player>();
   readonly #counts = { convicted: 0, won: 0, falseAnswers: 0 };
   #polling: Polling | undefined;
+  #isClosed = false;
 
   private constructor(deps: DefenderDeps) {
     this.#deps = deps;
@@ -110,6 +116,8 @@ export class Defender {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#shelf.close(); // a trace that is being built keeps a look waiting
     await this.#polling?.[Symbol.asyncDispose]();
     await this.#shelf.close();
   }
@@ -127,11 +135,13 @@ export class Defender {
     const games = await Promise.all([...this.#open.keys()].map((id) => this.#deps.court.game(id)));
     games.sort((a, b) => (a.deadline < b.deadline ? -1 : 1));
     for (const game of games) {
+      if (this.#isClosed) return;
       if (isOver(game)) await this.#end(game);
       else {
         try {
           await this.#play(game);
         } catch (error) {
+          if (this.#isClosed) return;
           this.#deps.log.error(
             { dispute: game.id, code: codeOf(error), err: error },
             "a move failed; it is tried again",
@@ -144,7 +154,7 @@ export class Defender {
   async #play(game: Game): Promise<void> {
     const known = this.#cases.get(game.answerDigest);
     const challenge = this.#open.get(game.id);
-    if (!known || !challenge) return;
+    if (!known || !challenge || performance.now() < known.retryAt) return;
     if (known.verdict === "unknown") await this.#judge(game, known);
     if (known.verdict !== "true") return;
     const player = this.#players.get(game.id) ?? (await this.#player(challenge, known));
@@ -189,10 +199,16 @@ export class Defender {
     );
   }
 
-  #trace(answerDigest: Hex, { answer, model }: Case): Promise<DisputeTrace> {
+  async #trace(answerDigest: Hex, known: Case): Promise<DisputeTrace> {
+    const { answer, model } = known;
     const { preimage, evidence } = answer;
     const { request, claimed } = evidence;
-    return this.#shelf.take(answerDigest, { folder: model.folder, T: preimage.T, request, claimed });
+    try {
+      return await this.#shelf.take(answerDigest, { folder: model.folder, T: preimage.T, request, claimed });
+    } catch (error) {
+      known.retryAt = performance.now() + RETRY_MS;
+      throw error;
+    }
   }
 
   #caseOf({ id, answerDigest, channelId, statementId }: SeenChallenge): Case | undefined {
@@ -214,7 +230,7 @@ export class Defender {
       );
       return undefined;
     }
-    return { answer, model, verdict: "unknown" };
+    return { answer, model, verdict: "unknown", retryAt: 0 };
   }
 
   async #end({ id, turn, answerDigest }: Game): Promise<void> {

@@ -23,4 +23,5 @@ export type DisputeTrace = {
   close(): Promise<void>;
 };
 
-export type OpenTrace = (job: DisputedJob) => Promise<DisputeTrace>;
+/** Builds a trace; an abort ends that. */
+export type OpenTrace = (job: DisputedJob, options?: { signal?: AbortSignal }) => Promise<DisputeTrace>;

@@ -14,8 +14,12 @@ export type ThreadTrace = DisputeTrace & { readonly seconds: number };
  * Builds the trace of a disputed answer in a thread of its own, which lives until it is closed.
  * @throws `engine.failed` where the thread ends, and what opening the package throws
  */
-export async function openThreadTrace(job: DisputedJob): Promise<ThreadTrace> {
+export async function openThreadTrace(
+  job: DisputedJob,
+  { signal }: { signal?: AbortSignal } = {},
+): Promise<ThreadTrace> {
   const worker = new Worker(new URL("./traceThread.ts", import.meta.url), { workerData: job });
+  signal?.addEventListener("abort", () => void worker.terminate());
   const waiting = new Map<number, Waiting>();
   const { promise: built, resolve, reject } = Promise.withResolvers<Built>();
   let nextId = 1;

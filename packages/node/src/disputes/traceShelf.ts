@@ -7,7 +7,7 @@ const KEPT = 2;
 /** Traces by the answer that they are of, built when they are needed and closed when others are. */
 export class TraceShelf {
   readonly #openTrace: OpenTrace;
-  readonly #traces = new Map<Hex, Promise<DisputeTrace>>();
+  readonly #traces = new Map<Hex, { trace: Promise<DisputeTrace>; abort: AbortController }>();
 
   constructor(openTrace: OpenTrace) {
     this.#openTrace = openTrace;
@@ -15,27 +15,32 @@ export class TraceShelf {
 
   /** The trace of an answer, from the shelf or built now. @throws `engine.failed` */
   take(answerDigest: Hex, job: DisputedJob): Promise<DisputeTrace> {
-    const known = this.#traces.get(answerDigest);
+    const known = this.#traces.get(answerDigest) ?? this.#open(answerDigest, job);
     this.#traces.delete(answerDigest);
-    const trace = known ?? this.#openTrace(job);
-    this.#traces.set(answerDigest, trace); // the last one is the one that was used last
-    trace.catch(() => this.#traces.delete(answerDigest));
+    this.#traces.set(answerDigest, known); // the last one is the one that was used last
     for (const oldest of this.#traces.keys()) {
       if (this.#traces.size <= KEPT) break;
       void this.drop(oldest);
     }
-    return trace;
+    return known.trace;
   }
 
-  /** A trace that is on the shelf already. */
-  peek(answerDigest: Hex): Promise<DisputeTrace> | undefined {
-    return this.#traces.get(answerDigest);
+  #open(answerDigest: Hex, job: DisputedJob) {
+    const abort = new AbortController();
+    const trace = this.#openTrace(job, { signal: abort.signal });
+    const opened = { trace, abort };
+    trace.catch(() => {
+      if (this.#traces.get(answerDigest) === opened) this.#traces.delete(answerDigest);
+    });
+    return opened;
   }
 
+  /** Closes a trace; one that is being built is given up. */
   async drop(answerDigest: Hex): Promise<void> {
-    const trace = this.#traces.get(answerDigest);
+    const known = this.#traces.get(answerDigest);
     this.#traces.delete(answerDigest);
-    await trace?.then(
+    known?.abort.abort();
+    await known?.trace.then(
       (built) => built.close(),
       () => undefined, // one that could not be built has nothing to close
     );
