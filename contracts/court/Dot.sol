@@ -9,6 +9,9 @@ pragma solidity 0.8.37;
 library Dot {
     // low byte of each of eight lanes
     uint256 private constant LANES = 0x000000ff000000ff000000ff000000ff000000ff000000ff000000ff000000ff;
+    // low byte of each of sixteen lanes, and 1 in each
+    uint256 private constant PAIRS = 0x00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff;
+    uint256 private constant ONES = 0x0001000100010001000100010001000100010001000100010001000100010001;
     uint256 private constant BIAS = 0x8080808080808080808080808080808080808080808080808080808080808080;
     // products of a word of bytes that may be added before a lane is full: 4 * 520,200 * 2,048 < 2^32
     uint256 private constant BLOCK = 2048 * 32;
@@ -36,6 +39,39 @@ library Dot {
                 b += terms;
                 n -= terms;
             }
+        }
+    }
+
+    /// @notice Sum of `n` i8.
+    function sumOfI8(uint256 a, uint256 n) internal pure returns (int256 sum) {
+        assembly ("memory-safe") {
+            let lanes := PAIRS
+            let end := add(a, n)
+            for {} lt(a, end) { a := add(a, 32) } {
+                let x := xor(calldataload(a), BIAS)
+                let rest := sub(end, a)
+                if lt(rest, 32) { x := and(x, not(shr(shl(3, rest), not(0)))) }
+                x := add(and(x, lanes), and(shr(8, x), lanes))
+                // the sum of all lanes, in the top one
+                sum := add(sum, shr(240, mul(x, ONES)))
+            }
+            sum := sub(sum, shl(7, n))
+        }
+    }
+
+    /// @notice Sum of `n` i16: low bytes, and biased high bytes 256 times.
+    function sumOfI16(uint256 a, uint256 n) internal pure returns (int256 sum) {
+        assembly ("memory-safe") {
+            let lanes := PAIRS
+            let end := add(a, shl(1, n))
+            for {} lt(a, end) { a := add(a, 32) } {
+                let x := xor(calldataload(a), 0x0080008000800080008000800080008000800080008000800080008000800080)
+                let rest := sub(end, a)
+                if lt(rest, 32) { x := and(x, not(shr(shl(3, rest), not(0)))) }
+                sum := add(sum, shr(240, mul(and(shr(8, x), lanes), ONES)))
+                sum := add(sum, shl(8, shr(240, mul(and(x, lanes), ONES))))
+            }
+            sum := sub(sum, shl(15, n))
         }
     }
 

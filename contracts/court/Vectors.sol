@@ -51,30 +51,74 @@ library Vectors {
 
     /* DOT PRODUCTS */
 
-    /// @dev Product of two runs of i8, or of one of i16 and one of i8, none of which is clamped.
+    /// @dev Product of two runs of i8, or of one of i16 and one of i8. Where a run is clamped it is a constant: a term
+    ///      there must cost no more than one within, or an element of a fold could cost more than a transaction may.
     function _dot(Frame memory f) private pure returns (bool isDot, int256 product) {
         (uint256 head, Value x, Value y,) = f.instruction(0);
         if (uint8(head) != Arithmetic.MUL || !x.isRun() || !y.isRun()) return (false, 0);
         Loaded memory a = f.loaded[x.load()];
         Loaded memory b = f.loaded[y.load()];
         if (b.operand.width > a.operand.width) (a, b) = (b, a);
-        if (a.operand.width > 2 || b.operand.width != 1 || _isClamped(a, f.terms) || _isClamped(b, f.terms)) {
-            return (false, 0);
-        }
+        if (a.operand.width > 2 || b.operand.width != 1) return (false, 0);
 
         uint256 k = 0;
         while (k < f.terms) {
-            (uint256 dataA, uint256 n) = _open(f, a, uint256(a.start) + k, f.terms - k);
-            uint256 dataB;
-            (dataB, n) = _open(f, b, uint256(b.start) + k, n);
-            product += a.operand.width == 1 ? Dot.i8i8(dataA, dataB, n) : Dot.i16i8(dataA, dataB, n);
+            (bool isWithinA, uint256 n) = _piece(a, k, f.terms - k);
+            bool isWithinB;
+            (isWithinB, n) = _piece(b, k, n);
+            if (isWithinA && isWithinB) product += _dotWithin(f, a, b, k, n);
+            else if (isWithinA) product += _clamped(f, b, k) * _sumWithin(f, a, k, n);
+            else if (isWithinB) product += _clamped(f, a, k) * _sumWithin(f, b, k, n);
+            else product += _clamped(f, a, k) * _clamped(f, b, k) * int256(n);
             k += n;
         }
         return (true, product);
     }
 
-    function _isClamped(Loaded memory run, uint256 terms) private pure returns (bool) {
-        return run.start < 0 || uint256(run.start) + terms > run.count;
+    /// @dev Whether term k lies within a run, and how many of `wanted` terms from there on are alike in that.
+    function _piece(Loaded memory run, uint256 k, uint256 wanted) private pure returns (bool isWithin, uint256 n) {
+        int256 index = run.start + int256(k);
+        n = wanted;
+        uint256 limit = wanted;
+        if (index < 0) limit = uint256(-index);
+        else if (uint256(index) < run.count) (isWithin, limit) = (true, run.count - uint256(index));
+        if (limit < n) n = limit;
+    }
+
+    /// @dev The value of a run at a term at which it is clamped.
+    function _clamped(Frame memory f, Loaded memory run, uint256 k) private pure returns (int256) {
+        return _at(f, run, run.start + int256(k) < 0 ? 0 : run.count - 1);
+    }
+
+    function _dotWithin(
+        Frame memory f,
+        Loaded memory a,
+        Loaded memory b,
+        uint256 k,
+        uint256 terms
+    ) private pure returns (int256 product) {
+        (uint256 indexA, uint256 indexB) = (uint256(a.start + int256(k)), uint256(b.start + int256(k)));
+        for (uint256 done = 0; done < terms;) {
+            (uint256 dataA, uint256 n) = _open(f, a, indexA + done, terms - done);
+            uint256 dataB;
+            (dataB, n) = _open(f, b, indexB + done, n);
+            product += a.operand.width == 1 ? Dot.i8i8(dataA, dataB, n) : Dot.i16i8(dataA, dataB, n);
+            done += n;
+        }
+    }
+
+    function _sumWithin(
+        Frame memory f,
+        Loaded memory run,
+        uint256 k,
+        uint256 terms
+    ) private pure returns (int256 sum_) {
+        uint256 index = uint256(run.start + int256(k));
+        for (uint256 done = 0; done < terms;) {
+            (uint256 data, uint256 n) = _open(f, run, index + done, terms - done);
+            sum_ += run.operand.width == 1 ? Dot.sumOfI8(data, n) : Dot.sumOfI16(data, n);
+            done += n;
+        }
     }
 
     /// @dev Where the elements of a run from `index` on are, and how many of `wanted` lie in one opening, at least 1.

@@ -19,7 +19,7 @@ export const attacks: readonly Attack[] = [
   ...openingAttacks({
     "forges a byte of a leaf": ({ opening, draws }) => ({ ...opening, data: flipped(opening.data, draws) }),
     "forges a number in a leaf": ({ opening, draws }) => {
-      const data = opening.data.slice();
+      const data = Uint8Array.from(opening.data);
       const width = draws.pick([1, 2, 4, 8]);
       const at = draws.below(Math.max(1, Math.floor(data.length / width))) * width;
       data.fill(draws.pick([0, 1, 0x7f, 0x80, 0xff]), at, at + width);
@@ -273,7 +273,7 @@ function targetAttacks(of: Record<string, (target: Target, draws: Draws) => Targ
 }
 
 function flipped(bytes: Uint8Array, draws: Draws): Uint8Array {
-  const changed = bytes.slice();
+  const changed = Uint8Array.from(bytes);
   const at = draws.below(changed.length);
   if (changed.length > 0) changed[at] = (changed[at] ?? 0) ^ (1 << draws.below(8));
   return changed;

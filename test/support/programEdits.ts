@@ -21,7 +21,7 @@ export const tensorsIn = ({ header }: ProgramBytes): number =>
 
 /** Other bytes from an offset on. */
 export function written(bytes: Uint8Array, at: number, values: Uint8Array | readonly number[]): Uint8Array {
-  const changed = bytes.slice();
+  const changed = Uint8Array.from(bytes);
   changed.set(values, at);
   return changed;
 }

@@ -117,7 +117,7 @@ export const strainingPrograms: readonly Straining[] = [
     }),
     [T_, K_, ...TENSOR_0, ...many(20, () => PICK_TOP).flat()],
   ),
-  ...[4_096, 11_000].map((terms) =>
+  ...[512, 4_096, 11_000].map((terms) =>
     withBody(
       program(`a vector of ${terms} that is picked and dropped`, 4, (p) => {
         p.constant({ type: "i8", rows: 1, cols: terms });
@@ -146,6 +146,20 @@ export const strainingPrograms: readonly Straining[] = [
       p.sum({ type: "i64", axis: terms }, { body: ({ k }) => dot(a.at(1, k), b.at(2, k)) });
     }),
   ),
+  program("a product of runs that are clamped at both ends", 4, (p) => {
+    const a = p.constant({ type: "i8", rows: 1, cols: 3_000 });
+    p.sum({ type: "i64", axis: 6_000 }, { body: ({ k }) => mul(a.at(0, add(k, -1_500)), a.at(0, add(k, -1_000))) });
+  }),
+  program("a product of 300,000 terms of runs of one leaf", 4, (p) => {
+    const a = p.constant({ type: "i8", rows: 1, cols: 1_000 });
+    const b = p.constant({ type: "i8", rows: 1, cols: 1_020 });
+    p.sum({ type: "i64", axis: 300_000 }, { body: ({ k }) => mul(a.at(0, k), b.at(0, k)) });
+  }),
+  program("a product of 70,000 terms of a long run and one leaf", 4, (p) => {
+    const a = p.constant({ type: "i8", rows: 1, cols: 70_000 });
+    const b = p.constant({ type: "i8", rows: 1, cols: 20 });
+    p.sum({ type: "i64", axis: 70_000 }, { body: ({ k }) => mul(a.at(0, k), b.at(0, k)) });
+  }),
   program("a sum along steps that lie side by side", 4_000, (p) => {
     const transposed = p.fold({ type: "i16", cols: 3, order: 1 }, () => 1);
     const scalars = p.fold({ type: "i32" }, () => 1);
