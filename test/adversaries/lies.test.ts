@@ -1,17 +1,19 @@
 // Lies of every kind told by real payees on a real chain, and what comes of each: whether its payer takes the answer, and
 // what the court says of it.
+
+import type { AnswerRefusal } from "@foldmark/protocol";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type CourtGames, type Line, openCourtGames, type Player } from "../support/courtGames.ts";
 import { payersVerdict } from "../support/payer.ts";
-import type { LieName } from "./lies/lies.ts";
 import type { PayeeSeat } from "./lies/payee.ts";
 
 /**
  * What a challenger who computes the answer again gets out of it. `true`: it would challenge nothing. `another model`: the
- * statement is about a program or weights that nobody ordered, and may be true of them.
+ * statement is about a program or weights that nobody ordered, and may be true of them. `NotAllowed`: the court takes no
+ * challenge of it, since its key does not bind the payee.
  */
-type Verdict = "convicted by evidence" | "convicted by time" | "true" | "another model";
-type Row = { lie: LieName; payer: "accepted" | "wrong_statement"; verdict: Verdict };
+type Verdict = "convicted by evidence" | "convicted by time" | "true" | "another model" | "NotAllowed";
+type Row = Omit<PayeeSeat, "name"> & { name?: string; payer: "accepted" | AnswerRefusal["reason"]; verdict: Verdict };
 
 /** `payer`: what `acceptAnswer` says before anything is paid again. What it refuses is no answer, whatever the court says. */
 const TABLE: Row[] = [
@@ -58,9 +60,25 @@ const TABLE: Row[] = [
   { lie: "wrongChild", payer: "accepted", verdict: "convicted by time" },
   { lie: "rootFromNowhere", payer: "accepted", verdict: "convicted by time" },
   { lie: "zeroRoot", payer: "accepted", verdict: "convicted by time" },
+  // silence at each of the payee's moves: the root, two reveals of nodes, the leaf
+  { name: "silence before the root", lie: "wrongSeed", moves: 0, payer: "accepted", verdict: "convicted by time" },
+  { name: "silence after the root", lie: "wrongSeed", moves: 1, payer: "accepted", verdict: "convicted by time" },
+  { name: "silence after a reveal", lie: "wrongSeed", moves: 2, payer: "accepted", verdict: "convicted by time" },
+  { name: "silence before the leaf", lie: "wrongSeed", moves: 3, payer: "accepted", verdict: "convicted by time" },
+  // a lie like another, before or after a step that is to save its payee
+  {
+    ...{ name: "a key withdrawn just before, within what it answers for", lie: "wrongSeed", withdrawnBy: 0 },
+    ...{ payer: "accepted", verdict: "convicted by evidence" },
+  },
+  {
+    ...{ name: "a key withdrawn just before, a second beyond", lie: "wrongSeed", withdrawnBy: 1 },
+    ...{ payer: "key_not_answerable", verdict: "NotAllowed" },
+  },
+  {
+    ...{ name: "stake on its way out", lie: "wrongSeed", unbonds: "before" },
+    ...{ payer: "stake_too_low", verdict: "convicted by evidence" },
+  },
 ];
-/** Falls silent after so many of its own moves: root, two reveals of nodes, a leaf. */
-const SILENCES = [0, 1, 2, 3].map((moves) => ({ name: `silent after ${moves}`, lie: "wrongSeed" as const, moves }));
 
 /** Processes of payees, and of challengers. */
 const PROCESSES = 3;
@@ -72,20 +90,16 @@ beforeAll(async () => {
 afterAll(() => games?.[Symbol.asyncDispose]());
 
 describe("a payee's lie", () => {
-  const seats: (PayeeSeat & { row: Row })[] = [
-    ...TABLE.map((row) => ({ name: row.lie, lie: row.lie, row })),
-    ...SILENCES.map((seat) => ({
-      ...seat,
-      row: { lie: seat.lie, payer: "accepted", verdict: "convicted by time" } as const,
-    })),
-  ];
+  const rows = TABLE.map((row) => ({ ...row, name: row.name ?? row.lie }));
   /** What payers say before anything is challenged, and what challengers report in the end. */
   const payers = new Map<string, string>();
   const outcomes = new Map<string, Line>();
 
   beforeAll(async () => {
-    const groups = Array.from({ length: PROCESSES }, (_, i) => seats.filter((_, at) => at % PROCESSES === i));
-    const payees = await Promise.all(groups.map((group) => games.payees(group.map(({ row: _, ...seat }) => seat))));
+    const groups = Array.from({ length: PROCESSES }, (_, i) => rows.filter((_, at) => at % PROCESSES === i));
+    const payees = await Promise.all(
+      groups.map((group) => games.payees(group.map(({ payer: _, verdict: __, ...seat }) => seat))),
+    );
     for (const { signed } of payees)
       for (const [name, evidence] of signed) payers.set(name, await payersVerdict(games.room, evidence));
     const challengers: Player[] = payees.map(({ signed }, i) => games.challenger(`auditor ${i}`, [...signed.values()]));
@@ -98,18 +112,18 @@ describe("a payee's lie", () => {
           return each.until(() => own.every(isOver));
         }),
       );
-    await done(seats.filter(({ row }) => row.verdict !== "convicted by time").map(({ name }) => name));
+    await done(rows.filter(({ verdict }) => verdict !== "convicted by time").map(({ name }) => name));
     // the others have shown what they can
     const { payeeClockSeconds } = games.room.court.terms;
     await games.pass(Number(payeeClockSeconds) + 1);
-    await done(seats.map(({ name }) => name));
+    await done(rows.map(({ name }) => name));
     for (const outcome of lines()) outcomes.set(outcome.name, outcome);
     await Promise.all(payees.map((each) => each.kill()));
   });
 
-  it.each(seats)("$name: $row.payer by its payer; $row.verdict", async ({ name, row }) => {
+  it.each(rows)("$name: $payer by its payer; $verdict", ({ name, payer, verdict }) => {
     const seen = { payer: payers.get(name), verdict: verdictOf(outcomes.get(name)) };
-    expect(seen).toEqual({ payer: row.payer, verdict: row.verdict });
+    expect(seen).toEqual({ payer, verdict });
   });
 });
 

@@ -3,7 +3,7 @@
 //   node test/adversaries/lies/challenger.ts ORDER.json
 import { clearRefutation } from "@foldmark/machine";
 import { buildTrace, localTrace, playChallenge } from "@foldmark/node";
-import { answerDigest, codeOf, type Deployment, domainOf } from "@foldmark/protocol";
+import { answerDigest, codeOf, type Deployment, domainOf, FoldmarkError } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
 import { openCourtroom, preimageOf, readOrder, say } from "./court.ts";
 import { decodeEvidence, type Evidence } from "./evidence.ts";
@@ -52,6 +52,7 @@ async function challenge(evidence: Evidence): Promise<object> {
     return { result, paid, moves: moves.map(({ move }) => move) };
   } catch (error) {
     if (codeOf(error) === "check.failed") return { result: "true" };
+    if (codeOf(error) === "chain.reverted" && error instanceof FoldmarkError) return { result: error.details.error };
     return { result: error instanceof Error ? error.stack : String(error) };
   }
 }

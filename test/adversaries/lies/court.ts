@@ -49,6 +49,12 @@ export async function openCourtroom({ rpc, deployment }: { rpc: string; deployme
           wallet.writeContract({ address: channels, abi: paymentChannelsAbi, functionName: "stake", args: [amount] }),
         );
       },
+      startUnbond: (amount: bigint) =>
+        sender.send("start to unbond", (wallet) =>
+          wallet.writeContract({
+            ...{ address: channels, abi: paymentChannelsAbi, functionName: "startUnbond", args: [amount] },
+          }),
+        ),
       setOperator: (key: `0x${string}`, isAllowed: boolean) =>
         sender.send("set an operator", (wallet) =>
           wallet.writeContract({

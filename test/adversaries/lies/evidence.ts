@@ -10,6 +10,8 @@ import type { ModelName } from "./models.ts";
 export type Evidence = PaymentEvent & {
   name: string;
   lie: LieName;
+  /** Name of the payee's key. */
+  payee: string;
   ordered: { model: ModelName; request: Uint8Array[] };
   received: { T: number; claimed: Uint8Array[] };
   job: Job;
@@ -23,7 +25,12 @@ const bytes = z.codec(z.string(), z.instanceof(Uint8Array), {
 const tensors = z.array(bytes);
 const evidenceCodec = z.strictObject({
   ...paymentEventCodec.shape,
-  ...{ name: z.string(), lie: z.string(), ordered: z.strictObject({ model: z.string(), request: tensors }) },
+  ...{
+    name: z.string(),
+    lie: z.string(),
+    payee: z.string(),
+    ordered: z.strictObject({ model: z.string(), request: tensors }),
+  },
   received: z.strictObject({ T: z.number(), claimed: tensors }),
   job: z.strictObject({ T: z.number(), request: tensors, claimed: tensors }),
   bytes: z.strictObject({ header: bytes, records: tensors, codes: z.array(tensors) }).optional(),

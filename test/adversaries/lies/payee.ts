@@ -19,15 +19,20 @@ import {
 import { createLogger } from "@foldmark/service";
 import { type Hex, keccak256, toHex } from "viem";
 import { readChallenges } from "../../../packages/node/src/disputes/courtEvents.ts";
-import { type Courtroom, keyOf, openCourtroom, preimageOf, readOrder, say } from "./court.ts";
+import { keyOf, openCourtroom, type Person, preimageOf, readOrder, STAKE, say } from "./court.ts";
 import { type Evidence, encodeEvidence } from "./evidence.ts";
 import { LIES, type LieName } from "./lies.ts";
 import type { Told } from "./told.ts";
 
 export type PayeeSeat = {
-  /** Names the payee's key; each has its own stake. */
   name: string;
   lie: LieName;
+  /** Names the payee's key, by default the seat's name; each key has its own stake. */
+  key?: string;
+  /** Takes all of its stake back before it answers, or before the answer's last second. */
+  unbonds?: "before" | "after";
+  /** The answer binds for as long as a payer accepts. */
+  untilHold?: boolean;
   /** Moves that it makes before it falls silent. */
   moves?: number;
   /** Signs with the key of an operator that was withdrawn just before, so many seconds after the last that it binds. */
@@ -45,14 +50,29 @@ type Seated = {
   told: Told;
   evidence: Evidence;
   digest: Hex;
-  person: Awaited<ReturnType<Courtroom["person"]>>;
+  person: Person;
 };
+
+const people = new Map<string, Promise<Person>>();
+
+/** One for each key: two at once would take the same nonces. */
+function personOf({ name, key = name }: PayeeSeat): Promise<Person> {
+  const known = people.get(key) ?? staked(key);
+  people.set(key, known);
+  return known;
+}
+
+async function staked(name: string): Promise<Person> {
+  const person = await room.person(name);
+  await person.stake();
+  return person;
+}
 
 async function sit(seat: PayeeSeat): Promise<Seated> {
   const told = await LIES[seat.lie]();
   const { bytes, model, job } = told.stated;
-  const person = await room.person(seat.name);
-  await person.stake();
+  const person = await personOf(seat);
+  if (seat.unbonds === "before") await person.startUnbond(STAKE);
   const preimage = preimageOf(model, job, bytes);
   const { key, until } = await signatureOf(seat, person);
   const answer = {
@@ -61,18 +81,21 @@ async function sit(seat: PayeeSeat): Promise<Seated> {
     ...{ maxClaimableAmount: baseUnits(5n), charged: baseUnits(5n) },
   };
   const signature = await signAnswer(key, domain, answer);
+  if (seat.unbonds === "after") await person.startUnbond(STAKE);
   const { ordered, received } = told;
   const evidence = {
-    ...{ name: seat.name, lie: seat.lie, answer, signature, preimage, ordered, received, job, bytes },
+    ...{ name: seat.name, lie: seat.lie, payee: seat.key ?? seat.name, answer, signature, preimage },
+    ...{ ordered, received, job, bytes },
   };
   return { seat, told, evidence, digest: answerDigest(domain, answer), person };
 }
 
 /** The key that signs, and the last second of a challenge. */
-async function signatureOf({ name, withdrawnBy }: PayeeSeat, person: Seated["person"]) {
+async function signatureOf({ name, withdrawnBy, untilHold }: PayeeSeat, person: Person) {
   const { timestamp } = await room.market.chain.client.getBlock();
   const now = chainNow({ latestBlockTimestamp: timestamp, ownClockMs: Date.now() });
-  const { windowSeconds } = room.market.terms;
+  const { windowSeconds, clocksSeconds } = room.market.terms;
+  if (untilHold) return { key: person.account, until: now + windowSeconds + clocksSeconds };
   if (withdrawnBy === undefined) return { key: person.account, until: untilOf({ now, windowSeconds }) };
   const operator = keyOf(`${name}, operator`);
   await person.setOperator(operator.address, true);
