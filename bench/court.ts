@@ -9,6 +9,7 @@ import type { BenchOptions } from "./main.ts";
 
 const ROUNDS = 3;
 const DISPUTES = 24;
+const MOVES = ["challenge", "post", "ask", "reveal", "revealLeaf", "refute"] as const;
 /** The whole trace in memory: nothing is computed again while every fold is refuted. */
 const IN_MEMORY = { keptBytes: 2 ** 28, smallBytes: 2 ** 31 };
 
@@ -65,6 +66,9 @@ export async function benchCourt(options: BenchOptions): Promise<Record<string, 
     ]),
     ...{ courtLargestRefuteGas: largest(courtGases), courtMedianRefuteGas: median(courtGases) },
     bytesWorstShare: largest(kinds.map(({ bytesOfModel }) => bytesOfModel)),
+    disputeMedianGasByMove: Object.fromEntries(
+      MOVES.map((move) => [move, median(disputes.map(({ gasByMove }) => gasByMove[move] ?? 0))]),
+    ),
     courtModelWorstShare: largest(folds.map(({ courtGas, modelGas }) => courtGas / modelGas)),
     ...{ T, seed: Number(of.seed), trace, disputes, kinds },
   };

@@ -1,7 +1,7 @@
 import { type ElementAt, foldTensorBytes, type Program, sizeAt, stepsOf, type Trace } from "@foldmark/machine";
 import type { Preimage } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
-import type { Moved } from "../../packages/node/src/disputes/courtMoves.ts";
+import type { Moved, MoveName } from "../../packages/node/src/disputes/courtMoves.ts";
 import type { DisputeTrace } from "../../packages/node/src/disputes/disputeTrace.ts";
 import { localTrace } from "../../packages/node/src/disputes/localTrace.ts";
 import { type Look, Player } from "../../packages/node/src/disputes/player.ts";
@@ -26,6 +26,8 @@ export type DisputeFigures = {
   lie: ElementAt;
   /** Of all moves of both seats from the challenge to the conviction. */
   gas: number;
+  /** The same by kind of move. */
+  gasByMove: Partial<Record<MoveName, number>>;
   /** Moves of each seat after the challenge was opened. */
   rounds: { payee: number; challenger: number };
   /** Of the root and the refutation, where the tree is served. */
@@ -65,7 +67,7 @@ export async function playDisputes(
     const served = await play({ ...seats, source: sourceOf(theirs) });
     if (served.payee.length !== 1 || served.challenger.length !== 2) throw new Error("a served tree was asked for");
     all.push({
-      ...{ name: stageName(lie.stage, program.stages.length), lie, gas: gasOf(asked) },
+      ...{ name: stageName(lie.stage, program.stages.length), lie, gas: gasOf(asked), gasByMove: gasByMove(asked) },
       rounds: { payee: asked.payee.length, challenger: asked.challenger.length - 1 },
       servedGas: gasOf({ payee: served.payee, challenger: served.challenger.slice(1) }),
       largest: await largestOf(market, [asked, served]),
@@ -143,6 +145,12 @@ function drawElement(program: Program, T: number, draws: Draws): ElementAt {
 
 const gasOf = ({ payee, challenger }: Game): number =>
   Number([...payee, ...challenger].reduce((sum, { gasUsed }) => sum + gasUsed, 0n));
+
+function gasByMove({ payee, challenger }: Game): Partial<Record<MoveName, number>> {
+  const sums: Partial<Record<MoveName, number>> = {};
+  for (const { move, gasUsed } of [...challenger, ...payee]) sums[move] = (sums[move] ?? 0) + Number(gasUsed);
+  return sums;
+}
 
 async function largestOf({ chain }: BenchMarket, games: readonly Game[]) {
   const moves = games.flatMap(({ payee, challenger }) => [...payee, ...challenger]);

@@ -13,6 +13,7 @@ import {
 } from "@foldmark/machine";
 import { refereeAbi } from "@foldmark/protocol/abi";
 import { type Address, bytesToHex, encodeFunctionData, type Hex, hexToBytes, size } from "viem";
+import { evidenceBytes } from "../../test/support/evidenceCost.ts";
 import type { BenchJob } from "./job.ts";
 import { foldOf, lieAt, otherIndex, valueAt } from "./lie.ts";
 import { type BenchMarket, preimageOf } from "./market.ts";
@@ -31,13 +32,12 @@ export type FoldFigures = {
   intrinsicGas: number;
   /** Of the transaction to the court. */
   calldataBytes: number;
-  /** Of them records, code and openings: what the cost model counts. */
+  /** As the cost model counts them. */
   evidenceBytes: number;
   modelGas: number;
   modelBytes: number;
 };
 
-const NO_TARGET: Target = { stage: 0, fold: 0, t: 0, r: 0, c: 0, j: 0 };
 const GAS_LIMIT = 16_700_000n;
 
 /** For every fold of the program the largest refutation of one of its elements, sent to the court. */
@@ -62,8 +62,6 @@ export async function refuteEveryFold(
     if (status !== "success") throw new Error(`the lie of fold ${figures.length} was not refuted`);
     return Number(gasUsed);
   };
-  const nothing = refuteArguments({ target: NO_TARGET, records: [], code: new Uint8Array(), openings: [] });
-  const emptyBytes = size(encodeFunctionData({ abi, functionName: "refute", args: [id, preimage, ...nothing] }));
   const figures: FoldFigures[] = [];
   for (const [stage, { folds }] of program.stages.entries())
     for (const fold of folds.keys()) {
@@ -82,11 +80,10 @@ export async function refuteEveryFold(
       const courtGas = await sent({ to: address, data: toCourt });
       await snapshot.restore();
       const model = costOfFold(atT, { stage, fold });
-      const calldataBytes = size(toCourt);
       figures.push({
         ...{ name: stageName(stage, program.stages.length), target, gas, courtGas },
-        ...{ intrinsicGas: intrinsicGas(toReferee), calldataBytes, evidenceBytes: calldataBytes - emptyBytes },
-        ...{ modelGas: model.gas, modelBytes: model.evidenceBytes },
+        ...{ intrinsicGas: intrinsicGas(toReferee), calldataBytes: size(toCourt) },
+        ...{ evidenceBytes: evidenceBytes(evidence), modelGas: model.gas, modelBytes: model.evidenceBytes },
       });
       onFold(figures.length, figures.at(-1) as FoldFigures);
     }
@@ -101,7 +98,10 @@ function falseElement(program: Program, honest: Trace, at: ElementAt): { trace: 
   return { trace: lieAt(program, honest, sample).trace, target: { ...at, j: 0 } };
 }
 
-/** Of elements at the ends and in the middle of a fold the one whose evidence takes most calldata. */
+/**
+ * Of elements at the ends and in the middle of a fold the one with the largest evidence. Beside each of them lie two
+ * others: a row of a matrix spans one leaf more or less, depending on where it begins.
+ */
 function largestElement(
   program: Program,
   disputed: DisputedJob,
@@ -113,10 +113,12 @@ function largestElement(
   const steps = decl ? stepsOf(decl, T) : 1;
   const candidates = [steps - 1, steps - 2].flatMap((t) => {
     const [R, C] = [sizeAt(rows, { t, T }), sizeAt(cols, { t, T })];
-    return [0, 1 / 3, 2 / 3, 1].map((share): ElementAt => {
-      const of = (count: number) => Math.min(count - 1, Math.floor(share * count));
-      return { stage, fold, t, r: of(R), c: of(C) };
-    });
+    return [0, 1 / 3, 2 / 3, 1].flatMap((share) =>
+      [0, 1, 5].map((beside): ElementAt => {
+        const of = (count: number) => Math.min(count - 1, Math.floor(share * count) + beside);
+        return { stage, fold, t, r: of(R), c: share === 1 ? Math.max(0, C - 1 - beside) : of(C) };
+      }),
+    );
   });
   const sizes = candidates.map((at) => {
     const truth = valueAt(program, honest, at);
@@ -125,9 +127,6 @@ function largestElement(
   });
   return candidates[sizes.indexOf(largest(sizes))] as ElementAt;
 }
-
-const evidenceBytes = ({ openings }: Refutation): number =>
-  openings.reduce((sum, { data, siblings }) => sum + 320 + data.length + 32 * siblings.length, 0);
 
 const hexes = (list: readonly Uint8Array[]): Hex[] => list.map((each) => bytesToHex(each));
 

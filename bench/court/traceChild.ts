@@ -9,7 +9,10 @@ export type TraceFigures = {
   /** CPU time in seconds, medians of rounds. */
   traceSeconds: number;
   prefillSeconds: number;
-  /** The most memory that the process ever held until its first trace was built, with its engine, its model and all. */
+  /**
+   * The most memory that the process ever held until its first trace was built, with its engine, its model and all. On
+   * Linux it begins with what the process that started it held.
+   */
   memoryBytes: number;
   /** What of it was held while the trace was built, and what an engine that has opened its model holds. */
   buildingBytes: number;
