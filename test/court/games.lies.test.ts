@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { isDeep, patience } from "../support/deep.ts";
-import { FORGERIES, falseAnswers, forgedTraces } from "../support/games/lies.ts";
+import { deepJob } from "../support/games/deepJob.ts";
+import { FORGERIES, falseAnswers, forgedTraces, otherLengths } from "../support/games/lies.ts";
 import { type Played, playOut } from "../support/games/play.ts";
 import { clearLies } from "../support/games/pool.ts";
 import { type Subject, subjectOf } from "../support/games/subject.ts";
@@ -28,8 +29,6 @@ async function play(subject: Subject): Promise<Played> {
   });
 }
 
-const sampled = (all: Iterable<Subject>, every: number): Subject[] => [...all].filter((_, i) => i % every === 0);
-
 /** All are convicted, without anybody's clock running out, in moves that the depth of the trace bounds. */
 async function convictsAll(lies: readonly Subject[]): Promise<void> {
   const results: string[] = [];
@@ -42,10 +41,15 @@ async function convictsAll(lies: readonly Subject[]): Promise<void> {
   expect(lies.length).toBeGreaterThan(0);
 }
 
-describe.each(tinyPrograms)("a game about $kind", ({ kind, job }) => {
+const programs = [
+  ...tinyPrograms.map((each) => ({ ...each, every: EVERY })),
+  { kind: "a deep trace", job: deepJob(), every: isDeep ? 9 : 301 },
+];
+
+describe.each(programs)("a game about $kind", ({ kind, job, every }) => {
   it.each(FORGERIES)(
     "is won against a trace with $lie",
-    async (forgery) => convictsAll(sampled(forgedTraces(kind, job, forgery, PICKS), EVERY)),
+    async (forgery) => convictsAll([...forgedTraces(kind, job, forgery, PICKS, every)]),
     patience,
   );
 
@@ -54,7 +58,22 @@ describe.each(tinyPrograms)("a game about $kind", ({ kind, job }) => {
     { shown: "a trace whose ok is 1", forgesOk: true },
   ])(
     "is won against another answer with $shown",
-    async (how) => convictsAll(sampled(falseAnswers(kind, job, how), EVERY)),
+    async (how) => convictsAll([...falseAnswers(kind, job, how, Math.ceil(every / (isDeep ? 1 : 4)))]),
+    patience,
+  );
+
+  it(
+    "is won by time against a leaf of another length",
+    async () => {
+      for (const lie of otherLengths(kind, job, isDeep ? every : 5 * every)) {
+        const { result, moves } = await play(lie);
+        const last = moves.slice(-2);
+        expect({ lie: lie.name, result, last }).toEqual({
+          ...{ lie: lie.name, result: "won" },
+          last: ["revealLeaf refused: BadLength", "timeout"],
+        });
+      }
+    },
     patience,
   );
 

@@ -38,7 +38,7 @@ describe("games in which people do what they like", () => {
         { numRuns: cases(60) },
       );
       // the games must be such that something happens in them
-      for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(5);
+      for (const [what, times] of Object.entries(met)) expect(times, what).toBeGreaterThan(0);
     },
     patience,
   );

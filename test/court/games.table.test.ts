@@ -1,11 +1,15 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { isDeep, patience } from "../support/deep.ts";
+import { deepJob } from "../support/games/deepJob.ts";
 import { type Director, direct } from "../support/games/director.ts";
 import { falseAnswers, forgedTraces } from "../support/games/lies.ts";
+import { nonsense } from "../support/games/mischief.ts";
 import { calls } from "../support/games/moves.ts";
 import { clearLies } from "../support/games/pool.ts";
+import { randomAsk } from "../support/games/randomMoves.ts";
 import { type Subject, subjectOf } from "../support/games/subject.ts";
 import { openTable, type Table, TUSD } from "../support/games/table.ts";
+import { twists } from "../support/games/twists.ts";
 import { PURSE, type Signed } from "../support/games/world.ts";
 import { tinyPrograms } from "../support/tinyPrograms.ts";
 
@@ -350,6 +354,39 @@ describe("a conviction", () => {
     if (!sent.ok) throw new Error(sent.error);
     return sent.gasUsed;
   }
+});
+
+describe("a move that is a little wrong", () => {
+  it("is refused at every place of a game, where the right one is taken; each is taken once", async () => {
+    const refused = new Map<string, number>();
+    for (const { name, subject } of [
+      { name: "tiny", subject: truth },
+      { name: "deep", subject: subjectOf("a deep trace", deepJob()) },
+    ]) {
+      const signed = await d.sign(d.honest, subject);
+      await d.challenge(`asker of ${name}`, signed);
+      const id = await d.idOf(`asker of ${name}`, signed);
+      for (let done = false; !done; ) {
+        for (const { what, by, call } of [...(await twists(d.world, id)), ...nonsense(d.world, id)]) {
+          expect(await d.by(by, call), `${what}, at ${JSON.stringify(d.world.replay.game(id).position)}`).not.toBe(
+            "done",
+          );
+          refused.set(what, (refused.get(what) ?? 0) + 1);
+        }
+        const before = d.world.replay.game(id);
+        const ask = before.turn === "challenger" ? randomAsk(d.world, id) : undefined;
+        const move = ask ? () => d.by(d.addressOf(`asker of ${name}`), calls.ask(id, signed, ask)) : () => d.answer(id);
+        done = before.isLeafRevealed;
+        if (done) continue;
+        const [root] = [d.world.replay.cases.get(signed.digest)?.rootAt];
+        expect(await move()).toBe("done");
+        // the same again is out of turn
+        if (ask) expect(await move()).toBe("NotYourTurn");
+        else expect(root === 0 || (await d.answer(id)) === "silent").toBe(true);
+      }
+    }
+    expect(refused.size).toBeGreaterThan(25);
+  });
 });
 
 describe("a liar that falls silent", () => {

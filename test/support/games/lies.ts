@@ -1,5 +1,5 @@
 // Every lie about a tiny program that differs from the truth in one element.
-import type { RandomJob } from "@foldmark/machine/testing";
+import { forge, type RandomJob } from "@foldmark/machine/testing";
 import {
   allElements,
   anotherValue,
@@ -25,10 +25,12 @@ export function* forgedTraces(
   job: RandomJob,
   { throughout, forgesOk }: Forgery,
   picks: readonly number[],
+  every = 1,
 ): Generator<Subject> {
   const { program } = job;
   const honest = honestTrace(job);
-  for (const at of allElements(program, job.job.T))
+  const elements = [...allElements(program, job.job.T)].filter((_, i) => i % every === 0);
+  for (const at of elements)
     for (const pick of picks) {
       const value = anotherValue(program, at, { value: valueAt(program, honest, at), pick });
       const change = leafWith(program, honest, at, value);
@@ -40,13 +42,40 @@ export function* forgedTraces(
 }
 
 /** Other answers than what was computed, each byte of them: with their honest trace, or with one whose ok is 1 throughout. */
-export function* falseAnswers(kind: string, job: RandomJob, { forgesOk }: { forgesOk: boolean }): Generator<Subject> {
-  for (const [tensor, bytes] of job.job.claimed.entries())
-    for (const index of bytes.keys()) {
-      const claimed = job.job.claimed.map((each) => each.slice());
-      (claimed[tensor] as Uint8Array)[index] = (bytes[index] ?? 0) ^ 1;
-      const stated = { ...job, job: { ...job.job, claimed } };
-      const shown = forgesOk ? withAllTrue(job.program, honestTrace(stated)) : undefined;
-      yield subjectOf(`${kind}: byte ${index} of claimed tensor ${tensor}`, stated, shown);
-    }
+export function* falseAnswers(
+  kind: string,
+  job: RandomJob,
+  { forgesOk }: { forgesOk: boolean },
+  every = 1,
+): Generator<Subject> {
+  const places = job.job.claimed.flatMap((bytes, tensor) => [...bytes.keys()].map((index) => ({ tensor, index })));
+  for (const { tensor, index } of places.filter((_, i) => i % every === 0)) {
+    const claimed = job.job.claimed.map((each) => each.slice());
+    const bytes = claimed[tensor] ?? new Uint8Array();
+    bytes[index] = (bytes[index] ?? 0) ^ 1;
+    const stated = { ...job, job: { ...job.job, claimed } };
+    const shown = forgesOk ? withAllTrue(job.program, honestTrace(stated)) : undefined;
+    yield subjectOf(`${kind}: byte ${index} of claimed tensor ${tensor}`, stated, shown);
+  }
+}
+
+/** Trees in which a leaf has another length than its tensor: what is missing or too much cannot be shown. */
+export function* otherLengths(kind: string, job: RandomJob, every: number): Generator<Subject> {
+  const { program } = job;
+  const honest = honestTrace(job);
+  const elements = [...allElements(program, job.job.T)].filter((_, i) => i % every === 0);
+  for (const at of elements) {
+    const change = leafWith(program, honest, at, valueAt(program, honest, at));
+    const { length } = change.bytes;
+    for (const bytes of [
+      change.bytes.slice(0, length - 1),
+      Buffer.concat([change.bytes, Buffer.of(0)]),
+      new Uint8Array(),
+    ])
+      yield subjectOf(
+        `${kind}: ${JSON.stringify(at)} in ${bytes.length} bytes instead of ${length}`,
+        job,
+        forge(honest, { program, changes: [{ ...change, bytes }] }),
+      );
+  }
 }

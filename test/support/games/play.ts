@@ -2,6 +2,8 @@
 import type { Address, Hex } from "viem";
 import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
 import { isOver, type Turn } from "../../../packages/node/src/disputes/game.ts";
+import type { PayeeMove } from "../../../packages/node/src/disputes/payeeMove.ts";
+import type { Sent } from "./chain.ts";
 import { calls, send } from "./moves.ts";
 import { challengersMove, payeesMove } from "./seats.ts";
 import type { SignedAnswer, Table } from "./table.ts";
@@ -21,13 +23,14 @@ const MOST_MOVES = 60;
 
 /** The automatic challenger against a payee that shows what it has and is silent where it has nothing. */
 export async function playOut(
-  { chain, terms }: Table,
+  { chain }: Table,
   of: SignedAnswer,
   { challenger, payee }: { challenger: Address; payee: Address },
 ): Promise<Played> {
   const id = await chain.read("court", { functionName: "challengeId", args: [of.digest, challenger] });
   const events: CourtEvent[] = [];
   const played: Played = { id, result: "none", moves: [], gasUsed: 0, largestGas: 0 };
+  let isRefused = false;
   const note = (move: string, sent: Awaited<ReturnType<typeof send>>) => {
     if (!sent?.ok) throw new Error(`${of.subject.name}: ${move} reverted: ${sent?.error}`);
     events.push(...courtEvents(chain, sent.logs));
@@ -50,10 +53,12 @@ export async function playOut(
       note(move.kind, sent);
       continue;
     }
-    const answer = await payeesMove(of.subject, at);
-    const sent = await send({ ...own, by: payee }, answer);
-    if (sent) note(answer.kind, sent);
-    else await chain.waitUntil(Math.max(chain.now + Number(terms.floorSeconds), Number(game.deadline)) + 1);
+    const answer: PayeeMove | undefined = isRefused ? undefined : await payeesMove(of.subject, at);
+    const sent: Sent | undefined = answer && (await send({ ...own, by: payee }, answer));
+    if (answer && sent?.ok) note(answer.kind, sent);
+    // what it has is not what was asked for: it has nothing else
+    else if (sent?.ok === false) isRefused = played.moves.push(`${answer?.kind} refused: ${sent.error}`) > 0;
+    else await chain.waitUntil(Math.max(chain.now, Number(game.deadline)) + 1);
   }
   throw new Error(`${of.subject.name}: no end after ${played.moves.join(", ")}`);
 }

@@ -2,6 +2,7 @@
 import { programBytes } from "@foldmark/machine";
 import { codeOf, HEADER, withCode, withHeader, withStage } from "../programEdits.ts";
 import { tinyPrograms } from "../tinyPrograms.ts";
+import { deepJob } from "./deepJob.ts";
 import { FORGERIES, falseAnswers, forgedTraces } from "./lies.ts";
 import { clearlyFalse, type Subject, subjectOf } from "./subject.ts";
 
@@ -13,13 +14,18 @@ export function aPool(ofEach: number): Pool {
     const every = Math.max(1, Math.floor(all.length / ofEach));
     return all.filter((_, i) => i % every === 0).slice(0, ofEach);
   };
-  const truths = tinyPrograms.map(({ kind, job }) => subjectOf(`${kind}, truly`, job));
+  const deep = { kind: "a deep trace", job: deepJob() };
+  const truths = [...tinyPrograms, deep].map(({ kind, job }) => subjectOf(`${kind}, truly`, job));
   const lies = tinyPrograms.flatMap(({ kind, job }) => [
     ...FORGERIES.flatMap((forgery) => spread([...forgedTraces(kind, job, forgery, [1])])),
     ...[true, false].flatMap((forgesOk) => spread([...falseAnswers(kind, job, { forgesOk })])),
     ...[0, 1].map((byte) => subjectOf(`${kind}, root ${byte}`, job, { root: new Uint8Array(32).fill(byte) })),
   ]);
-  return { truths, lies: [...lies, ...clearLies().map(({ subject }) => subject)] };
+  const deepLies = [
+    ...FORGERIES.flatMap((forgery) => [...forgedTraces(deep.kind, deep.job, forgery, [1], 1_501)]),
+    ...falseAnswers(deep.kind, deep.job, { forgesOk: true }, 101),
+  ];
+  return { truths, lies: [...lies, ...deepLies, ...clearLies().map(({ subject }) => subject)] };
 }
 
 /** Statements that are false whatever their trace. */

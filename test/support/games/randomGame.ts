@@ -9,6 +9,7 @@ import type { Pool } from "./pool.ts";
 import { randomMove } from "./randomMoves.ts";
 import { isTrue } from "./subject.ts";
 import { holdOf, type Table, TUSD } from "./table.ts";
+import { twists } from "./twists.ts";
 import { type Payee, type Signed, World } from "./world.ts";
 
 const MOST_ANSWERS = 5;
@@ -126,6 +127,7 @@ async function misbehave(world: World): Promise<void> {
   const late = replay.isOpen(id) && world.now <= replay.deadline(id) ? [] : await nextMoves(world, id);
   const bad = [
     ...nonsense(world, id),
+    ...(await twists(world, id)),
     ...late.filter(({ call }) => !replay.isOpen(id) || call.functionName !== "timeout"),
   ];
   const { what, by, call } = draws.pick(bad);
@@ -174,7 +176,7 @@ async function unbond(world: World): Promise<void> {
     args: [account.address],
   });
   const started = world.unbonding.get(account.address);
-  if (draws.below(2) === 0) {
+  if (started ? draws.below(5) === 0 : draws.below(4) > 0) {
     const wanted = draws.pick([amount, amount / 2n, amount + 1n]);
     const what = `${name} starts to unbond ${wanted}`;
     const call = { functionName: "startUnbond", args: [wanted] } as const;
