@@ -13,6 +13,7 @@ import {
   toHash,
 } from "@foldmark/protocol";
 import { paymentChannelsAbi, testUSDAbi } from "@foldmark/protocol/abi";
+import hre from "hardhat";
 import { type Address, bytesToHex, type Hex, maxUint256, numberToHex } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { connectMarket } from "../../packages/node/src/chain/market.ts";
@@ -32,7 +33,10 @@ export type BenchMarket = Awaited<ReturnType<typeof openBenchMarket>>;
 
 /** A chain in this process with the market that is deployed, a payee with a stake, and a challenger with bonds. */
 export async function openBenchMarket() {
-  if (!(await isProductionBuild())) build();
+  if (!(await isProductionBuild().catch(() => false))) {
+    build();
+    await hre.artifacts.clearCache();
+  }
   const chain = await openChain();
   const market = await connectMarket({ rpc: [chain.url], deployment: chain.deployment });
   const court: CourtReader = await openCourt(market);
@@ -96,6 +100,9 @@ export function preimageOf({
 /** Gas is that of the bytecode which is deployed. */
 function build(): void {
   const args = ["build", "--build-profile", "production", "--no-tests"];
-  const { status } = spawnSync("hardhat", args, { stdio: ["ignore", "ignore", "inherit"], shell: true });
+  const { status } = spawnSync("hardhat", args, {
+    stdio: ["ignore", "ignore", "inherit"],
+    shell: process.platform === "win32",
+  });
   if (status !== 0) throw new Error("the contracts could not be built");
 }
