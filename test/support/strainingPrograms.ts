@@ -33,7 +33,7 @@ const chain = (op: Arithmetic, first: Value, n: number): Expr =>
     operation("add", first, 1),
   );
 
-const [LIT, T_, K_, ADD, MUL] = [0x01, 0x04, 0x07, 0x10, 0x12];
+const [LIT, T_, K_, ADD, MUL, BITLEN] = [0x01, 0x04, 0x07, 0x10, 0x12, 0x20];
 const PICK_TOP = [0x0a, 0];
 const TENSOR_0 = [0x0b, 0, 0];
 
@@ -104,8 +104,8 @@ export const strainingPrograms: readonly Straining[] = [
   ...[1, 4].map((n) =>
     withBody(
       program(`vectors that are picked ${n} times`, 4, (p) => {
-        p.constant({ type: "i8", rows: 1, cols: 4_096 });
-        p.sum({ type: "i64", axis: 4_096 }, { body: ({ k }) => k });
+        p.constant({ type: "i8", rows: 1, cols: 4_000 });
+        p.sum({ type: "i64", axis: 4_000 }, { body: ({ k }) => k });
       }),
       [T_, K_, ...TENSOR_0, LIT, 3, MUL, ...many(n, () => [...PICK_TOP, ADD]).flat()],
     ),
@@ -124,6 +124,17 @@ export const strainingPrograms: readonly Straining[] = [
         p.sum({ type: "i64", axis: terms }, { body: ({ k }) => k });
       }),
       [T_, K_, ...TENSOR_0, LIT, 3, MUL, ...many(28, () => PICK_TOP).flat()],
+    ),
+  ),
+  ...[1, 2, 3, 5, 8].flatMap((terms) =>
+    [...many(2, (i) => ({ op: i === 0 ? BITLEN : ADD, times: i === 0 ? 600 : 300 }))].map(({ op, times }) =>
+      withBody(
+        program(`${times} operations ${op} on a vector of ${terms}`, 4, (p) => {
+          p.constant({ type: "i8", rows: 1, cols: terms });
+          p.sum({ type: "i64", axis: terms }, { body: ({ k }) => k });
+        }),
+        [T_, K_, ...TENSOR_0, ...many(times, () => (op === ADD ? [...PICK_TOP, ADD] : [op])).flat()],
+      ),
     ),
   ),
   program("short sums with bodies of 250 operations", 4, (p) => {
