@@ -115,6 +115,27 @@ describe("an honest payee that needs its time", () => {
   });
 });
 
+describe("an honest payee that keeps two traces and builds the others again", () => {
+  const floods = (n: number) =>
+    [0, 300, HOUR / 2, 2 * HOUR].map((thinks) => plan(n, (i) => ({ at: 0, answer: i, thinks: () => thinks })));
+  const least = (work: Work, n: number) =>
+    Math.min(...floods(n).map((planned) => leastSlack({ terms, work: { ...work, kept: 2 }, plan: planned })));
+
+  // challengers of many answers that take their time make it go from one to the next: every reveal costs a trace
+  it("needs more than its time where a job is measured by one trace", () => {
+    expect(least({ trace: 1_200, reveal: 60, reveals: 9 }, 20)).toBeLessThan(0);
+  });
+
+  it("has time where a job is measured by a trace for every reveal", () => {
+    for (const work of [
+      { trace: 240, reveal: 60, reveals: 9 },
+      { trace: 290, reveal: 10, reveals: 9 },
+      { trace: 900, reveal: 100, reveals: 2 },
+    ])
+      for (const n of [20, 40, MOST]) expect(least(work, n), `${n}, ${JSON.stringify(work)}`).toBeGreaterThan(0);
+  });
+});
+
 describe("a flood at the court", () => {
   it.each([
     { flood: "of one answer", answers: 1 },

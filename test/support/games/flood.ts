@@ -2,7 +2,13 @@
 import { type Clock, type ClockTerms, clockAtOpening, deadlineOf, nextSlot, passed } from "./clocks.ts";
 
 /** Seconds that the payee needs for each trace and each reveal, and reveals of each game. */
-export type Work = { trace: number; reveal: number; reveals: number };
+export type Work = {
+  trace: number;
+  reveal: number;
+  reveals: number;
+  /** Traces that it keeps; one that others have pushed out is built again. All of them where it says nothing. */
+  kept?: number;
+};
 
 /** A challenge of a flood: when it comes, of which answer, and how long its challenger thinks before each move. */
 export type Planned = { at: number; answer: number; thinks(move: number): number };
@@ -20,6 +26,7 @@ export function leastSlack({ terms, work, plan }: Flood): number {
     .map((each) => ({ ...each, clock: clockAtOpening(0, 0, false, terms), opened: false, moves: 0, done: false }))
     .sort((a, b) => a.at - b.at);
   const roots = new Map<number, { due: number; at: number | undefined }>();
+  let kept: number[] = [];
   let [now, lastSlot, least] = [0, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
   const rootOf = (game: Game) => roots.get(game.answer) ?? { due: 0, at: undefined };
@@ -70,7 +77,9 @@ export function leastSlack({ terms, work, plan }: Flood): number {
     const root = rootOf(first);
     const due = dueOf(first);
     const isRoot = !isMoved(first) && root.at === undefined;
-    now += isRoot ? work.trace : work.reveal;
+    const isKept = kept.includes(first.answer);
+    kept = [...kept.filter((answer) => answer !== first.answer), first.answer].slice(-(work.kept ?? plan.length));
+    now += isRoot ? work.trace : work.reveal + (isKept ? 0 : work.trace);
     letThemMove(now - 1);
     least = Math.min(least, due - now);
     if (least < 0) return least;

@@ -3,14 +3,16 @@ import type { Hex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { Draws } from "../deep.ts";
 import { duties } from "./duties.ts";
+import { foretold, timeoutOf } from "./foretold.ts";
 import { nextMoves, nonsense } from "./mischief.ts";
 import { calls } from "./moves.ts";
 import type { Pool } from "./pool.ts";
+import { earn, unbond } from "./randomMoney.ts";
 import { randomMove } from "./randomMoves.ts";
 import { isTrue } from "./subject.ts";
-import { holdOf, type Table, TUSD } from "./table.ts";
+import { holdOf, type Table } from "./table.ts";
 import { twists } from "./twists.ts";
-import { type Payee, type Signed, World } from "./world.ts";
+import { World } from "./world.ts";
 
 const MOST_ANSWERS = 5;
 
@@ -81,7 +83,7 @@ async function challenge(world: World): Promise<void> {
           ? "AlreadyChallenged"
           : "done";
   const what = `${by.name} challenges ${of.subject.name}`;
-  require(what, expected, world.note(what, await table.chain.send(by.address, "court", calls.challenge(of))));
+  foretold(what, expected, world.note(what, await table.chain.send(by.address, "court", calls.challenge(of))));
 }
 
 async function move(world: World): Promise<void> {
@@ -148,95 +150,7 @@ async function end(world: World): Promise<void> {
 async function timeOut(world: World, ids: readonly Hex[]): Promise<void> {
   const what = `somebody ends ${ids.length} challenges`;
   const expected = timeoutOf(world, ids);
-  require(what, expected, world.note(what, await world.table.chain.send(world.stranger, "court", calls.timeout(ids))));
-}
-
-/** What a timeout of these comes to. */
-function timeoutOf({ replay, now }: World, ids: readonly Hex[]): string {
-  const lost = new Set<Hex>();
-  const convicted = new Set<Hex>();
-  for (const id of ids) {
-    const digest = replay.games.get(id)?.digest ?? "0x";
-    if (!replay.isOpen(id) || lost.has(id) || convicted.has(digest) || now <= replay.deadline(id)) continue;
-    if (replay.turn(id) === "challenger") lost.add(id);
-    else {
-      const head = replay.openOf(digest).find((each) => !lost.has(each));
-      if (head && replay.turn(head) === "challenger" && now > replay.deadline(head)) return "ExpiredFirst";
-      convicted.add(digest);
-    }
-  }
-  return lost.size + convicted.size > 0 ? "done" : "NothingToEnd";
-}
-
-async function unbond(world: World): Promise<void> {
-  const { draws, table, replay } = world;
-  const { account, name }: Payee = draws.pick(world.payees);
-  const { amount, unbonding } = await table.chain.read("channels", {
-    functionName: "stakeOf",
-    args: [account.address],
-  });
-  const started = world.unbonding.get(account.address);
-  if (started ? draws.below(5) === 0 : draws.below(4) > 0) {
-    const wanted = draws.pick([amount, amount / 2n, amount + 1n]);
-    const what = `${name} starts to unbond ${wanted}`;
-    const call = { functionName: "startUnbond", args: [wanted] } as const;
-    require(what, wanted > amount ? "StakeTooLow" : "done", world.note(
-      what,
-      await table.chain.send(account.address, "channels", call),
-    ));
-    if (wanted <= amount)
-      world.unbonding.set(account.address, { amount: wanted, releasedAt: world.now + holdOf(table.terms) + 1 });
-    return;
-  }
-  const expected =
-    !started || unbonding === 0n
-      ? "NothingUnbonding"
-      : world.now < started.releasedAt
-        ? "TooEarly"
-        : replay.openAgainst(account.address).length > 0
-          ? "ChallengesOpen"
-          : "done";
-  const what = `${name} takes its stake out`;
-  require(what, expected, world.note(
-    what,
-    await table.chain.send(account.address, "channels", { functionName: "finishUnbond", args: [] }),
-  ));
-  if (expected !== "done" || !started) return;
-  world.unbonding.delete(account.address);
-  world.stakes.set(account.address, (world.stakes.get(account.address) ?? 0n) - unbonding);
-  requireNoLiveAnswer(world, account.address, started.releasedAt - holdOf(table.terms) - 1);
-}
-
-/** What was signed before a stake began to leave can no longer be challenged when it has left. */
-function requireNoLiveAnswer(world: World, payee: Hex, startedAt: number): void {
-  const hold = holdOf(world.table.terms);
-  const isLive = ({ answer, payee: { account }, signedAt }: Signed) =>
-    account.address === payee &&
-    signedAt <= startedAt &&
-    Number(answer.until) <= startedAt + hold &&
-    Number(answer.until) >= world.now;
-  if (world.answers.some(isLive)) throw new Error("stake has left while an answer that it stood for can be challenged");
-}
-
-/** Income that answers for answers, and income that has left the hold. */
-async function earn(world: World): Promise<void> {
-  const { draws, table } = world;
-  const { account, name } = draws.pick(world.payees);
-  if (draws.below(3) === 0) {
-    world.note(
-      `${name} collects`,
-      await table.chain.send(world.stranger, "channels", { functionName: "collect", args: [account.address] }),
-    );
-    return;
-  }
-  const amount = BigInt(1 + draws.below(Number(TUSD)));
-  const args = [account.address, draws.below(4) === 0 ? 0n : table.model, amount] as const;
-  const sent = world.note(
-    `${name} earns ${amount}`,
-    await table.chain.send(world.payer, "channels", { functionName: "pay", args }),
-  );
-  require("a payment", "done", sent);
-  world.earned.set(account.address, (world.earned.get(account.address) ?? 0n) + amount);
+  foretold(what, expected, world.note(what, await world.table.chain.send(world.stranger, "court", calls.timeout(ids))));
 }
 
 async function toTheEnd(world: World): Promise<void> {
@@ -258,9 +172,4 @@ async function toTheEnd(world: World): Promise<void> {
     const out = [...replay.games.keys()].filter(isOut).sort((a) => (replay.turn(a) === "challenger" ? -1 : 1));
     if (out.length > 0) await timeOut(world, out);
   }
-}
-
-function require(what: string, expected: string, sent: { ok: boolean; error?: string }): void {
-  const got = sent.ok ? "done" : (sent.error ?? "");
-  if (got !== expected) throw new Error(`${what}: ${got}, not ${expected}`);
 }
