@@ -131,6 +131,11 @@ describe("a liar's answer", () => {
     { node: "shows its tree", moves: ["post", "refute"], wrong: 0 },
     { node: "lies about its tree", moves: ["post", "ask", "reveal", "ask", "revealLeaf", "refute"], wrong: 1 },
     { node: "shows only the beginning", moves: ["post", "ask", "reveal", "ask", "revealLeaf", "refute"], wrong: 2 },
+    {
+      node: "moves a byte to the next node",
+      moves: ["post", "ask", "reveal", "ask", "revealLeaf", "refute"],
+      wrong: 3,
+    },
   ])("is refuted where the payee's node $node", async ({ moves, wrong }) => {
     const job = aFalseJob();
     const open = await challenged(job);
@@ -141,6 +146,8 @@ describe("a liar's answer", () => {
         const nodes = await tree.nodes(under, under.height);
         if (wrong === 1) nodes[0] = new Uint8Array(32);
         if (wrong === 2 && asked++ > 0) throw new Error("no more");
+        const [left = new Uint8Array(), right = new Uint8Array()] = nodes;
+        if (wrong === 3) nodes.splice(0, 2, left.slice(0, -1), new Uint8Array([...left.slice(-1), ...right]));
         return { position: under, depth: under.height, nodes };
       },
       async leaf(position) {
@@ -208,6 +215,33 @@ describe("a liar's answer", () => {
     const seen = await play(open, { payee: traceOf(job, forgedTrace(job)), challenger: traceOf(job, job.honest) });
     expect(movesOf(seen).at(-1)).toBe("refute");
     expect([await turnOf(friend), await turnOf(open)]).toEqual(["lost", "won"]);
+  });
+
+  it("is convicted by silence though a friend of the liar challenged first and fell silent", async () => {
+    const job = aFalseJob();
+    const friend = await challenged(job);
+    const own = { payee: traceOf(job, forgedTrace(job)), challenger: traceOf(job, job.honest) };
+    await looks(friend, own).payee();
+    const open = { signed: friend.signed, ...(await alsoChallenged(friend.signed, 3)) };
+    expect((await looks(open, own).challenger()).moved?.move).toBe("ask");
+    await pass(clocks().payeeClockSeconds + clocks().challengerClockSeconds + 1n);
+    expect((await looks(open, own).challenger()).moved?.move).toBe("timeout");
+    expect([await turnOf(friend), await turnOf(open)]).toEqual(["lost", "won"]);
+  });
+
+  it("is refuted where the payee's node keeps its challenger waiting for an answer", async () => {
+    const job = aFalseJob();
+    const open = await challenged(job);
+    const tree = traceOf(job, forgedTrace(job));
+    const own = traceOf(job, job.honest);
+    const never = new Promise<never>(() => undefined);
+    const source: TreeSource = { nodes: () => never, leaf: () => never };
+    const { court } = disputes;
+    const impatient = { ...court, terms: { ...court.terms, challengerClockSeconds: 1n } };
+    const sender = open.challenger.sender;
+    const challenger = aPlayer({ ...disputes, court: impatient }, { own, ...open, sender, source });
+    await looks(open, { payee: tree, challenger: own }).payee();
+    expect((await challenger.lookAsChallenger()).moved?.move).toBe("ask");
   });
 });
 

@@ -38,6 +38,18 @@ describe("TraceShelf", () => {
     expect(events.slice(4).sort()).toEqual(["close 1", "close 3"]);
   });
 
+  it("shows what is there without building, closing or keeping anything for it", async () => {
+    const { shelf, events } = aShelf();
+    expect(shelf.peek(digest(1))).toBeUndefined();
+    const first = await shelf.take(digest(1), JOB);
+    await shelf.take(digest(2), JOB);
+    expect(await shelf.peek(digest(1))).toBe(first);
+    await shelf.take(digest(3), JOB);
+    await expect.poll(() => events).toEqual(["open 1", "open 2", "open 3", "close 1"]);
+    expect(shelf.peek(digest(1))).toBeUndefined();
+    await shelf.close();
+  });
+
   it("gives up a trace that is being built when it is closed, and builds it anew when it is asked again", async () => {
     const { shelf, events } = aShelf({ isReady: false });
     const first = shelf.take(digest(1), JOB);

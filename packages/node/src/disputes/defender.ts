@@ -108,11 +108,18 @@ export class Defender {
     return known?.verdict === "true" ? { ...challenge, model: known.model } : undefined;
   }
 
-  /** The trace of a defended answer. */
-  traceOf(answerDigest: Hex): Promise<DisputeTrace> {
-    const known = this.#cases.get(answerDigest);
-    if (known?.verdict !== "true") throw new Error("only what is defended has a trace to show");
-    return this.#trace(answerDigest, known);
+  /**
+   * The trace of a defended answer, while it is at hand. None is built for who asks off the chain: three challengers who
+   * ask in turn would push every trace off the shelf that this seat builds for a move.
+   * @throws `node.busy`
+   */
+  async traceOf(answerDigest: Hex): Promise<DisputeTrace> {
+    const trace = this.#shelf.peek(answerDigest);
+    if (trace) return trace;
+    throw new FoldmarkError("node.busy", "This node is at work on other disputes.", {
+      details: { retryAfterSeconds: 60 },
+      hint: "Ask for the nodes at the court.",
+    });
   }
 
   async close(): Promise<void> {

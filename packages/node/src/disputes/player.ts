@@ -46,7 +46,17 @@ export type Played = {
 const OVERTAKEN = new Set([
   ...["NotYourTurn", "RootPosted", "AlreadyConvicted", "ClockExpired", "NothingToEnd", "LeafIsRevealed"],
   ...["UnknownChallenge", "UnknownAnswer"],
+  "ExpiredFirst", // another one has run out since the last were ended: a liar's friends fall silent one by one
 ]);
+
+/**
+ * A payee's node may use up this part of the challenger's clock, all its answers together: the court shows the same, and a
+ * liar's node would be silent until the clock has run out.
+ */
+const PATIENCE = 4;
+
+/** Moves in a row that may fail in their block. */
+const MOST_FAILED = 3;
 
 type At = { game: Game; dispute: Dispute; now: bigint; head: bigint };
 
@@ -60,10 +70,15 @@ export class Player {
   /** What is known of the payee's tree. Everything in it hashes up to the root, so it outlives any reorganisation. */
   #known: { root: Uint8Array; tree: RevealedTree } | undefined;
   #isSourceSpent = false;
+  /** Moves in a row that reverted in their block. */
+  #failedInBlock = 0;
+  /** What the payee's node may still take to answer, in milliseconds. */
+  #patienceMs: number;
 
   constructor(played: Played, deps: PlayerDeps) {
     this.#played = played;
     this.#deps = deps;
+    this.#patienceMs = (Number(deps.court.terms.challengerClockSeconds) * 1_000) / PATIENCE;
   }
 
   /** @throws `chain.*`, `engine.failed`, `gas.too_low` */
@@ -73,18 +88,14 @@ export class Player {
     const { moves, court } = this.#deps;
     const move = await challengerMove({ ...at, program, own, theirs: await this.#theirs(at) });
     return this.#act(move, at, () => {
-      switch (move.kind) {
-        case "ask":
-          return moves.ask(id, preimage, move);
-        case "refute":
-          return moves.refute(id, preimage, move.refutation).catch(async (error) => {
-            if (revertName(error) !== "ExpiredFirst") throw error;
-            await endExpired({ court, moves }, { answerDigest: at.game.answerDigest, head: at.head, now: at.now });
-            return moves.refute(id, preimage, move.refutation);
-          });
-        default:
-          return moves.timeout([id]);
-      }
+      if (move.kind === "ask") return moves.ask(id, preimage, move);
+      const convict = () =>
+        move.kind === "refute" ? moves.refute(id, preimage, move.refutation) : moves.timeout([id]);
+      return convict().catch(async (error) => {
+        if (revertName(error) !== "ExpiredFirst") throw error;
+        await endExpired({ court, moves }, { answerDigest: at.game.answerDigest, head: at.head, now: at.now });
+        return convict();
+      });
     });
   }
 
@@ -116,6 +127,7 @@ export class Player {
     const { log } = this.#deps;
     try {
       const moved = await send();
+      this.#failedInBlock = 0;
       const { list, height, index, length } = "position" in move ? move.position : game.position;
       const { gasUsed, fee, transaction: tx } = moved;
       log.info(
@@ -124,13 +136,22 @@ export class Player {
       );
       return { status: "moved", game, dispute, moved };
     } catch (error) {
-      if (!OVERTAKEN.has(revertName(error) ?? "")) throw error;
+      if (!OVERTAKEN.has(revertName(error) ?? "") && !this.#isOvertakenInBlock(error)) throw error;
       log.info(
         { dispute: game.id, move: move.kind, reason: revertName(error) },
         "a move came too late; the game is read again",
       );
       return { status: "waiting", game, dispute };
     }
+  }
+
+  /**
+   * A move that was good when it was sent and failed in its block: somebody's came before it, a copied refutation say. Told
+   * twice in a row it is something else, and costs gas each time.
+   */
+  #isOvertakenInBlock(error: unknown): boolean {
+    const hasFailed = error instanceof FoldmarkError && error.code === "chain.reverted" && "hash" in error.details;
+    return hasFailed && ++this.#failedInBlock < MOST_FAILED;
   }
 
   async #read(): Promise<At> {
@@ -166,10 +187,12 @@ export class Player {
       const descent = await descend({ program, own, theirs: tree });
       if (descent.found === "leaf") return;
       const { position } = descent;
+      const signal = AbortSignal.timeout(this.#patienceMs);
+      const startedAt = performance.now();
       try {
         const isTrue = isLeaf(position)
-          ? tree.addLeaf(await source.leaf(position))
-          : tree.add(await source.nodes(position));
+          ? tree.addLeaf(await inTime(source.leaf(position, signal), signal))
+          : tree.add(await inTime(source.nodes(position, signal), signal));
         if (!isTrue || (!isLeaf(position) && !tree.under(position)))
           throw new FoldmarkError("provider.mismatch", "The payee's node shows a tree that is not under its root.");
       } catch (error) {
@@ -178,9 +201,20 @@ export class Player {
           { dispute: id, code: codeOf(error) },
           "the payee's node does not show its tree; the rest is asked for at the court",
         );
+      } finally {
+        this.#patienceMs = Math.max(0, Math.floor(this.#patienceMs - (performance.now() - startedAt)));
       }
     }
   }
+}
+
+/** What a source shows, if it does before the signal. */
+function inTime<Shown>(shown: Promise<Shown>, signal: AbortSignal): Promise<Shown> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const stop = () => reject(signal.reason);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  return Promise.race([shown, promise]).finally(() => signal.removeEventListener("abort", stop));
 }
 
 /** The contract's error by name, if that is what happened. */

@@ -8,7 +8,7 @@ import {
   positionKey,
   rootPosition,
 } from "@foldmark/machine";
-import { leafHash, parents } from "@foldmark/machine/commitments";
+import { HASH_BYTES, leafHash, parents } from "@foldmark/machine/commitments";
 
 /** Nodes `depth` levels under a position, as somebody has shown them. */
 export type Reveal = { position: Position; depth: number; nodes: Uint8Array[] };
@@ -53,7 +53,8 @@ export class RevealedTree {
   add({ position, depth, nodes }: Reveal): boolean {
     if (depth < 1 || depth > position.height) return false;
     const { height, first, count } = descendants(position, depth);
-    if (nodes.length !== count) return false;
+    // a byte that moves from one node to its neighbour leaves what they hash to as it is
+    if (nodes.length !== count || nodes.some((node) => node.length !== HASH_BYTES)) return false;
     const levels = [nodes];
     for (let level = 0; level < depth; level++) levels.push(parents(levels[level] ?? []));
     if (!isSame(levels[depth]?.[0], this.node(position))) return false;

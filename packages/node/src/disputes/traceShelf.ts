@@ -25,6 +25,11 @@ export class TraceShelf {
     return known.trace;
   }
 
+  /** The trace of an answer where it is on the shelf: nothing is built for it, and no other is closed. */
+  peek(answerDigest: Hex): Promise<DisputeTrace> | undefined {
+    return this.#traces.get(answerDigest)?.trace;
+  }
+
   #open(answerDigest: Hex, job: DisputedJob) {
     const abort = new AbortController();
     const trace = this.#openTrace(job, { signal: abort.signal });

@@ -44,8 +44,12 @@ export function treeClient({
     return access.header;
   }
 
-  async function ask<Codec extends z.ZodType>(path: string, codec: Codec, body: unknown): Promise<z.output<Codec>> {
-    const text = await post(new URL(`/v1/disputes/${answerDigest}/${path}`, endpoint), JSON.stringify(body));
+  async function ask<Codec extends z.ZodType>(
+    path: string,
+    codec: Codec,
+    { body, signal }: { body: unknown; signal: AbortSignal | undefined },
+  ): Promise<z.output<Codec>> {
+    const text = await post(new URL(`/v1/disputes/${answerDigest}/${path}`, endpoint), JSON.stringify(body), signal);
     try {
       return codec.parse(JSON.parse(text));
     } catch (cause) {
@@ -55,11 +59,11 @@ export function treeClient({
     }
   }
 
-  async function post(url: URL, body: string): Promise<string> {
+  async function post(url: URL, body: string, given: AbortSignal | undefined): Promise<string> {
     const headers = { "content-type": "application/json", [ACCESS_HEADER]: await header() };
     let response: Response;
     try {
-      const signal = AbortSignal.timeout(ANSWER_MS);
+      const signal = AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(given ? [given] : [])]);
       response = await fetch(url, { method: "POST", headers, body, signal, redirect: "error" });
     } catch (cause) {
       throw new FoldmarkError("provider.unreachable", `${endpoint} does not answer.`, { cause });
@@ -72,13 +76,16 @@ export function treeClient({
   }
 
   return {
-    async nodes(under: Position) {
+    async nodes(under: Position, signal?: AbortSignal) {
       const depth = Math.min(MAX_DEPTH, under.height);
-      const { nodes } = await ask("nodes", nodesResponseCodec, { places: [{ ...placeOf(under), depth }] });
+      const { nodes } = await ask("nodes", nodesResponseCodec, {
+        body: { places: [{ ...placeOf(under), depth }] },
+        signal,
+      });
       return { position: under, depth, nodes: nodes[0] ?? [] };
     },
-    async leaf(at) {
-      const { data } = await ask("leaf", leafResponseCodec, { place: placeOf(at) });
+    async leaf(at, signal) {
+      const { data } = await ask("leaf", leafResponseCodec, { body: { place: placeOf(at) }, signal });
       return { position: at, data };
     },
   };
