@@ -9,12 +9,14 @@ import { need, type Stage } from "./demo/stage.ts";
 import { chainStep } from "./demo/steps/chain.ts";
 import { checkStep } from "./demo/steps/check.ts";
 import { failoverStep } from "./demo/steps/failover.ts";
+import { falseChallengeStep } from "./demo/steps/falseChallenge.ts";
 import { gatewayStep } from "./demo/steps/gateway.ts";
 import { lieStep } from "./demo/steps/lie.ts";
 import { CHAT_ALIAS, modelStep } from "./demo/steps/model.ts";
 import { providersStep } from "./demo/steps/providers.ts";
 import { serviceStep } from "./demo/steps/service.ts";
 import { settlementStep } from "./demo/steps/settlement.ts";
+import { silenceStep } from "./demo/steps/silence.ts";
 import { simulationStep } from "./demo/steps/simulation.ts";
 import { play, type Step } from "./demo/story.ts";
 import { fallSilent } from "./demo/terminal.ts";
@@ -27,7 +29,9 @@ const STORY: Step<Stage>[] = [
   { name: "service", title: "An answer, streamed", run: serviceStep },
   { name: "check", title: "A third party checks it", run: checkStep },
   { name: "failover", title: "A provider dies in the middle of a stream", run: failoverStep },
-  { name: "lie", title: "A provider lies", run: lieStep },
+  { name: "lie", title: "A provider lies, and the court takes its stake", run: lieStep },
+  { name: "silence", title: "Another liar says nothing, and loses by time", run: silenceStep },
+  { name: "falseChallenge", title: "An honest answer is challenged, and stands", run: falseChallengeStep },
   { name: "simulation", title: "A simulation on the same machine", run: simulationStep },
   { name: "settlement", title: "Everybody is paid", run: settlementStep },
 ];
@@ -63,6 +67,9 @@ for (const [signal, code] of [
     void leave(code);
   });
 
+// for every process below: somebody is watching, so it looks at the chain twice a second, and it starts in half the time
+process.env.FOLDMARK_NETWORK_POLL_MS ??= "500";
+process.env.NODE_COMPILE_CACHE ??= path.join(options.cache, "compiled");
 const stage: Stage = { options, work, providers: [], answers: [] };
 const ok = await play(STORY, stage, options.json);
 if (isLeaving) await new Promise(() => {}); // a signal is ending the processes

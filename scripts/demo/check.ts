@@ -1,4 +1,4 @@
-import { type Engine, openWasm } from "@foldmark/machine";
+import { type Engine, openWasmWith, type WasmEngine } from "@foldmark/machine";
 import { chainReader, connectMarket } from "@foldmark/node";
 import { type Verification, verify } from "@foldmark/sdk";
 import { generateWhole, type ModelPackage, readLlamaRequest } from "@foldmark/workloads";
@@ -14,7 +14,8 @@ export async function measured<Result>(work: () => Result | Promise<Result>): Pr
   return { result, cpuSeconds: (user + system) / 1e6 };
 }
 
-export const openEngine = (model: ModelPackage): Promise<Engine> => openWasm(model.program, model.constants);
+export const openEngine = (model: ModelPackage): Promise<WasmEngine> =>
+  openWasmWith(model.program, model.constants, {});
 
 /** What a third party does with a receipt: everything that can be checked, on the chain and by computing again. */
 export async function checkAnswer(

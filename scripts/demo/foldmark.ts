@@ -10,12 +10,16 @@ const document = z.object({ ok: z.literal(true), data: z.json() });
 
 /** `foldmark ARGS --json` under a home folder; its data. */
 export async function foldmark(home: string, args: string[], onLine?: (line: string) => void): Promise<unknown> {
-  const out = await run(`foldmark ${args.slice(0, 2).join(" ")}`, [FOLDMARK, ...args, "--json"], {
+  const out = await foldmarkText(home, [...args, "--json"], onLine);
+  return document.parse(JSON.parse(out.slice(out.lastIndexOf("\n") + 1))).data;
+}
+
+/** `foldmark ARGS` under a home folder, as a person runs it; its standard output. */
+export const foldmarkText = (home: string, args: string[], onLine?: (line: string) => void): Promise<string> =>
+  run(`foldmark ${args.slice(0, 2).join(" ")}`, [FOLDMARK, ...args], {
     env: { FOLDMARK_HOME: home },
     ...(onLine && { onLine }),
   });
-  return document.parse(JSON.parse(out.slice(out.lastIndexOf("\n") + 1))).data;
-}
 
 /** `foldmark-gateway ARGS`; its standard output. */
 export const gatewayCommand = (args: string[]): Promise<string> =>

@@ -21,18 +21,21 @@ const walletOf = (rpc: string) =>
 
 export function openFunder({ rpc, client, deployment }: Chain): Funder {
   const wallet = walletOf(rpc);
+  let last: Promise<unknown> = Promise.resolve();
   return {
     address: wallet.account.address,
     wallet,
     async fund(address, dollars) {
-      const gas = await wallet.sendTransaction({ to: address, value: parseEther("10") });
-      const mint = await wallet.writeContract({
-        address: deployment.contracts.token,
-        abi: testUSDAbi,
-        functionName: "mint",
-        args: [address, dollars],
+      const { token } = deployment.contracts;
+      // one after the other: transactions of one account are numbered
+      const sent = last.then(async () => {
+        const args = [address, dollars] as const;
+        const gas = await wallet.sendTransaction({ to: address, value: parseEther("10") });
+        const mint = await wallet.writeContract({ address: token, abi: testUSDAbi, functionName: "mint", args });
+        return [gas, mint];
       });
-      for (const hash of [gas, mint]) await client.waitForTransactionReceipt({ hash });
+      last = sent.catch(() => undefined);
+      for (const hash of await sent) await client.waitForTransactionReceipt({ hash });
     },
   };
 }

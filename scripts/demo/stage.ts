@@ -33,6 +33,10 @@ export type Stage = {
   providers: Provider[];
   gateway?: { url: string; apiKey: string; address: Address };
   answers: Served[];
+  /** The last answer that a check has found true. */
+  checked?: Served;
+  /** Somebody with a key and a bond who challenges what is false. */
+  challenger?: Home & { name: string };
 };
 
 /** What an earlier step has left. */

@@ -58,7 +58,7 @@ describe("the story", () => {
     expect(report.ok).toBe(true);
     expect(report.steps.map(({ name }) => name)).toEqual([
       ...["chain", "model", "providers", "gateway", "service"],
-      ...["check", "failover", "lie", "simulation", "settlement"],
+      ...["check", "failover", "lie", "silence", "falseChallenge", "simulation", "settlement"],
     ]);
   });
 
@@ -133,6 +133,54 @@ describe("the story", () => {
     expect(claimed.logit).toBeLessThan(expected.logit);
   });
 
+  it("leads the liar's forged trace at the court to the one element that is false, and takes its stake", () => {
+    const lie = figuresOf("lie");
+    const { position, claimed, expected, rounds, refuteGas, totalGas } = lie as {
+      position: number;
+      claimed: { token: number };
+      expected: { token: number };
+      rounds: number;
+      refuteGas: number;
+      totalGas: number;
+    };
+    expect(lie.convicted).toBe(true);
+    // the trace agrees with itself but at the choice of the token, which no honest logits lead to
+    expect(lie.stageName).toBe("sample");
+    expect(lie.stage).toBeGreaterThan(100);
+    expect(lie.element).toEqual({ fold: 0, t: position - 1, r: 0, c: 0, j: expected.token });
+    expect(lie.claimedValue).toBe(String(claimed.token));
+    expect(lie.trueValue).toBe(String(expected.token));
+    expect(rounds).toBeGreaterThanOrEqual(3); // everything was asked for at the court
+    expect(rounds).toBeLessThanOrEqual(10);
+    expect(refuteGas).toBeGreaterThan(100_000);
+    expect(refuteGas).toBeLessThan(2_500_000);
+    expect(totalGas).toBeGreaterThan(refuteGas);
+    expect(totalGas).toBeLessThan(4_000_000);
+    expect(BigInt(String(lie.stakeBefore)) - BigInt(String(lie.stakeAfter))).toBe(BigInt(10 * TUSD));
+    expect([lie.reward, lie.compensation, lie.burnt]).toEqual(["2500000", "2500000", "5000000"]);
+    for (const what of ["posts the root of its trace", "asks for stages 0 to", "shows 16 nodes 4 levels under stages"])
+      expect(ended.out).toContain(what);
+    expect(ended.out).toMatch(/erin +[0-9,]+ gas {2}refutes stage [0-9]+, fold 0, step [0-9]+/);
+  });
+
+  it("convicts a liar that says nothing, by time", () => {
+    const { convicted, provider, providerGas, stakeBefore, stakeAfter } = figuresOf("silence");
+    expect(convicted).toBe(true);
+    expect(provider).not.toBe(figuresOf("lie").provider);
+    expect(providerGas).toBe(0);
+    expect(BigInt(String(stakeBefore)) - BigInt(String(stakeAfter))).toBe(BigInt(10 * TUSD));
+    expect(ended.out).toContain("ends the payee's clock: it was silent");
+  });
+
+  it("takes the bond of who challenges a true answer, half of it for the node that defended it", () => {
+    const { bondLost, provider, toPayee, burnt, defenceGas } = figuresOf("falseChallenge");
+    const honest = Object.values(figuresOf("providers")) as { address: string }[];
+    expect(bondLost).toBe(true);
+    expect(honest.map(({ address }) => address)).toContain(provider);
+    expect([toPayee, burnt]).toEqual([String(TUSD), String(TUSD)]);
+    expect(defenceGas).toBeGreaterThan(50_000);
+  });
+
   it("prices an option within four standard errors of the closed form", () => {
     const { price, standardError, closedForm } = figuresOf("simulation") as Record<string, number>;
     // Black and Scholes for spot 100, strike 105, rate 3 %, volatility 20 %, one year
@@ -145,15 +193,15 @@ describe("the story", () => {
   it("pays everybody to the unit", () => {
     const { conserved, gasPerAnswer, answers, paid, received, royalty, providers } = figuresOf("settlement");
     expect(conserved).toBe(true);
-    expect(answers).toBe(4);
+    expect(answers).toBe(5);
     expect(gasPerAnswer).toBeGreaterThan(20_000);
     expect(gasPerAnswer).toBeLessThan(500_000);
     expect(BigInt(String(received))).toBeGreaterThanOrEqual(BigInt(String(paid)));
     expect(Number(received)).toBeLessThan(TUSD);
     const held = Object.values(providers as Record<string, { held: string }>).reduce((sum, of) => sum + +of.held, 0);
     expect(held + Number(royalty)).toBe(Number(received));
-    // each of three redemptions rounds the royalty to the unit
-    expect(Math.abs(Number(royalty) - Number(received) * 0.05)).toBeLessThanOrEqual(3);
+    // each redemption rounds the royalty to the unit
+    expect(Math.abs(Number(royalty) - Number(received) * 0.05)).toBeLessThanOrEqual(5);
   });
 
   it("leaves no process behind", () => {
@@ -172,7 +220,7 @@ describe("the story", () => {
       );
 
     it("hold no key, no password, no prompt and no answer", async () => {
-      expect(ours().filter((file) => /provider|mallory|\d-gateway/.test(file))).toHaveLength(6);
+      expect(ours().filter((file) => /provider|mallory|oscar|\d-gateway/.test(file))).toHaveLength(7);
       const secrets = [...PROMPTS, String(figuresOf("service").text).slice(0, 24)];
       const [keys = ""] = readdirSync(logs).filter((file) => file.includes("gateway-keys"));
       secrets.push(JSON.parse(logOf(keys)).key);
@@ -181,7 +229,7 @@ describe("the story", () => {
         const key = privateKeyOf(path.join(work, home, "keys", "operator.json"), password);
         secrets.push(password, key.toString("hex"), key.toString("base64"));
       }
-      expect(secrets.length).toBe(PROMPTS.length + 2 + 3 * 6);
+      expect(secrets.length).toBe(PROMPTS.length + 2 + 3 * 9);
       for (const secret of secrets) expect(secret.length).toBeGreaterThan(15);
       for (const prompt of PROMPTS) expect(ended.out).toContain(prompt);
       const found = ours().flatMap((file) =>

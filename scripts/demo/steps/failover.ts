@@ -40,6 +40,7 @@ export async function failoverStep(stage: Stage, progress: Progress): Promise<St
   try {
     const verification = await checkAnswer(stage, answer, { model, engine });
     if (!verification.ok) throw new Error(`the check failed:\n${findingLines(verification).join("\n")}`);
+    stage.checked = answer;
   } finally {
     engine.close();
   }

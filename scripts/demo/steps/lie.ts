@@ -1,88 +1,83 @@
-import path from "node:path";
-import { parseAmount } from "@foldmark/protocol";
-import { z } from "zod";
-import { ask } from "../ask.ts";
 import { checkAnswer, findingLines, openEngine } from "../check.ts";
-import { startServer } from "../foldmark.ts";
+import { convict } from "../conviction.ts";
 import { makeHome } from "../homes.ts";
-import { need, type Stage } from "../stage.ts";
+import { type Checker, judged } from "../judged.ts";
+import { buyLie, FALSE_TOKEN, prepareLiar, startLiar } from "../liar.ts";
+import { need, type Served, type Stage } from "../stage.ts";
 import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
-import { DOLLAR, joinMarket, readyLine } from "./providers.ts";
+import { DOLLAR } from "./providers.ts";
 
-const QUESTION = "List three fruits.";
-const FALSE_TOKEN = 3;
-/** Cheaper than the others, so that a caller with a low price cap gets it. */
-const OFFER = { in: "0.05", out: "0.20", unit: "10" };
+const MALLORY = { name: "mallory", offer: { in: "0.05", out: "0.20", unit: "10" } };
+const CHALLENGER = "erin";
 
-const health = z.looseObject({ block: z.number().optional() });
-
-/** A provider changes one token of an answer and signs it. Whoever computes it again names the place and two logits. */
+/**
+ * A provider changes one token of an answer, signs it, and defends it with a forged trace. Whoever computes it again names
+ * the place; the court leads both to the one element that is false, and takes the stake.
+ */
 export async function lieStep(stage: Stage, progress: Progress): Promise<StepResult> {
   progress.say("a fourth provider joins, cheaper than the others");
-  const home = await makeHome(stage, { name: "mallory", dollars: 500n * DOLLAR });
-  await joinMarket(stage, home, OFFER);
-  const { process: server, ready } = await startServer("mallory", {
-    args: [path.resolve("test/adversaries/lyingProvider.ts"), "--at", String(FALSE_TOKEN)],
-    env: { FOLDMARK_HOME: home.folder },
-    ready: readyLine,
-  });
-  stage.providers.push({ ...home, name: "mallory", process: server, url: ready.url, tokensPerSecond: 0 });
-  await chainSeen(stage);
-
-  progress.note(`asking, at its price at most: ${QUESTION}`);
-  const cap = `in=${parseAmount(OFFER.in)}, out=${parseAmount(OFFER.out)}`;
-  const answer = await ask(stage, QUESTION, {
-    maxTokens: 40,
-    headers: { "x-foldmark-max-price": cap },
-    onText: (piece) => progress.stream(piece),
-  });
-  if (answer.receipt.answer.payee !== home.address) throw new Error("another provider answered");
-
-  progress.say("computing the answer again");
+  const prepared = await prepareLiar(stage, MALLORY);
+  const [liar, erin] = await Promise.all([
+    startLiar(stage, prepared, ["--forge"]),
+    makeHome(stage, { name: CHALLENGER, dollars: 20n * DOLLAR }),
+  ]);
+  stage.challenger = { ...erin, name: CHALLENGER };
+  const answer = await buyLie(stage, prepared, progress);
   const model = need(stage, "chat");
+  progress.say("computing the answer again");
   const engine = await openEngine(model);
   try {
-    const verification = await checkAnswer(stage, answer, { model, engine });
-    const { execution } = verification;
-    if (!execution || execution.equal || execution.rule !== "token" || !("logit" in execution.claimed))
-      throw new Error(`the lie was not found:\n${findingLines(verification).join("\n")}`);
-    const { position, claimed, expected } = execution;
-    const inAnswer = position - answer.receipt.usage.promptTokens;
-    if (inAnswer !== FALSE_TOKEN)
-      throw new Error(`the lie is at answer token ${FALSE_TOKEN}, the check names ${inAnswer}`);
+    const { position, claimed, expected } = await findLie(stage, answer, { model, engine });
     const word = (token: number) => JSON.stringify(model.tokenizer().decode([token], { special: true }));
     const logit = (value: number) => `${value} (${(value / 65_536).toFixed(4)} nat)`;
+    progress.note(`false at position ${position} of the statement, token ${FALSE_TOKEN} of the answer`);
+    progress.note(`claimed ${claimed.token} ${word(claimed.token)}: logit ${logit(claimed.logit)}`);
+    progress.note(`true    ${expected.token} ${word(expected.token)}: logit ${logit(expected.logit)}`);
+
+    progress.note(`${CHALLENGER} challenges it; mallory's node forges a trace of it and shows that to the court only`);
+    const { id, rounds, lines, figures } = await convict(stage, {
+      ...{ answer, liar },
+      onLine: (line) => (/^(bond|reward) /.test(line) ? progress.note(line) : progress.say(line)),
+    });
+    const at = await judged(stage, id, { answer, model, engine });
+    if (at.t !== position - 1 || at.claimed !== BigInt(claimed.token) || at.true !== BigInt(expected.token))
+      throw new Error(`the court judged step ${at.t}: ${at.claimed} where it is ${at.true}`);
+    const refuteGas = rounds.find(({ event }) => event === "Refuted")?.gasUsed ?? 0n;
+    const named = (token: bigint) => `${token} ${word(Number(token))}`;
     return {
       lines: [
-        `false at position ${position} of the statement, token ${inAnswer} of the answer`,
-        `claimed ${claimed.token} ${word(claimed.token)}: logit ${logit(claimed.logit)}`,
-        `true    ${expected.token} ${word(expected.token)}: logit ${logit(expected.logit)}`,
-        `signed by mallory ${home.address}, who staked 100 TUSD on it`,
-        "the court that takes the stake is not built yet: today a lie is proved off chain, and punished by nobody",
+        "the game, from the chain's events alone:",
+        ...lines,
+        `false: stage ${at.stage} of ${model.program.stages.length} (${at.stageName}), step ${at.t}, element (${at.r}, ${at.c}): mallory's trace says ${named(at.claimed)}, it is ${named(at.true)}, whose logit in the same trace is higher`,
       ],
       figures: {
         position,
-        answerToken: inAnswer,
-        provider: home.address,
+        answerToken: FALSE_TOKEN,
         claimed: { token: claimed.token, logit: claimed.logit, score: claimed.score.toString() },
         expected: { token: expected.token, logit: expected.logit, score: expected.score.toString() },
+        ...figures,
+        ...{ stage: at.stage, stageName: at.stageName },
+        element: { fold: at.fold, t: at.t, r: at.r, c: at.c, j: at.j },
+        ...{ claimedValue: at.claimed.toString(), trueValue: at.true.toString() },
+        refuteGas: Number(refuteGas),
       },
     };
   } finally {
     engine.close();
-    await server.stop();
+    await liar.process.stop();
   }
 }
 
-/** Waits until the gateway has read the chain up to where it is now. */
-export async function chainSeen(stage: Stage): Promise<void> {
-  const head = await need(stage, "chain").client.getBlockNumber({ cacheTime: 0 });
-  const deadline = Date.now() + 30_000;
-  while (Date.now() < deadline) {
-    const { block } = health.parse(await (await fetch(`${need(stage, "gateway").url}/health`)).json());
-    if (block !== undefined && BigInt(block) >= head) return;
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
-  throw new Error(`the gateway has not read block ${head} after 30 s`);
+/** Where the answer is false, by a check of its receipt. @throws where that finds another lie, or none */
+async function findLie(stage: Stage, answer: Served, of: Checker) {
+  const verification = await checkAnswer(stage, answer, of);
+  const { execution } = verification;
+  if (!execution || execution.equal || execution.rule !== "token" || !("logit" in execution.claimed))
+    throw new Error(`the lie was not found:\n${findingLines(verification).join("\n")}`);
+  const { position, claimed, expected } = execution;
+  const inAnswer = position - answer.receipt.usage.promptTokens;
+  if (inAnswer !== FALSE_TOKEN)
+    throw new Error(`the lie is at answer token ${FALSE_TOKEN}, the check names ${inAnswer}`);
+  return { position, claimed, expected };
 }

@@ -17,17 +17,21 @@ export const readyLine = z.object({ event: z.literal("ready"), url: z.string(), 
 /** Three providers that know nothing of each other: each a process with its own key, ledger and port. */
 export async function providersStep(stage: Stage, progress: Progress): Promise<StepResult> {
   progress.say("making their keys");
-  const homes: Home[] = [];
-  for (const name of NAMES) homes.push(await makeHome(stage, { name, dollars: 500n * DOLLAR }));
+  const homes = await Promise.all(NAMES.map((name) => makeHome(stage, { name, dollars: 500n * DOLLAR })));
   let device = "";
+  let starting: Promise<void> | undefined;
   for (const [i, home] of homes.entries()) {
     const name = NAMES[i] ?? "";
     progress.say(`${name} measures its hardware, registers, stakes and offers`);
-    const { hardware } = await joinMarket(stage, home, OFFER);
+    // one measures at a time; meanwhile the one before starts
+    const [{ hardware }] = await Promise.all([joinMarket(stage, home, OFFER), starting]);
     device = hardware.device;
     progress.say(`${name} starts`);
-    stage.providers.push({ ...(await serve(home)), name, tokensPerSecond: hardware.tokensPerSecond });
+    starting = serve(home).then((provider) => {
+      stage.providers.push({ ...provider, name, tokensPerSecond: hardware.tokensPerSecond });
+    });
   }
+  await starting;
   return {
     lines: [
       ...stage.providers.map(

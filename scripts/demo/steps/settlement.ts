@@ -1,16 +1,12 @@
+import { isSameAddress } from "@foldmark/protocol";
 import { paymentChannelsAbi, testUSDAbi } from "@foldmark/protocol/abi";
 import Table from "cli-table3";
 import { type Address, parseEventLogs } from "viem";
-import { z } from "zod";
 import { foldmark } from "../foldmark.ts";
 import { need, type Stage } from "../stage.ts";
 import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
 import { dollars } from "./model.ts";
-
-const redeemData = z.object({
-  redemptions: z.array(z.object({ gasUsed: z.coerce.bigint(), total: z.coerce.bigint() })),
-});
 
 type Received = { name: string; address: Address; answers: number; held: bigint; gas: bigint };
 
@@ -23,11 +19,10 @@ export async function settlementStep(stage: Stage, progress: Progress): Promise<
   const rows: Received[] = [];
   for (const { name, folder, address } of stage.providers) {
     progress.say(`${name} redeems`);
-    const { redemptions } = redeemData.parse(await foldmark(folder, ["redeem"]));
+    await foldmark(folder, ["redeem"]);
     const [held, ready] = await client.readContract({ ...contract, functionName: "incomeOf", args: [address] });
     const answers = stage.answers.filter(({ receipt }) => receipt.answer.payee === address).length;
-    const gas = redemptions.reduce((sum, { gasUsed }) => sum + gasUsed, 0n);
-    rows.push({ name, address, answers, held: held + ready, gas });
+    rows.push({ name, address, answers, held: held + ready, gas: await redeemingGas(stage, address) });
   }
   progress.say("paying the models' owner");
   const owner = need(stage, "owner").address;
@@ -49,9 +44,9 @@ export async function settlementStep(stage: Stage, progress: Progress): Promise<
     functionName: "balanceOf",
     args: [channels],
   });
-  const owed = sums.deposited - sums.redeemed + sums.staked + received;
+  const owed = sums.deposited - sums.redeemed + sums.staked - sums.withdrawn + received + sums.burntIncome;
   const problems = [
-    received !== sums.redeemed && `${sums.redeemed} base units were redeemed, ${received} received`,
+    received + sums.burntIncome !== sums.redeemed && `${sums.redeemed} base units were redeemed, ${received} received`,
     paid > sums.redeemed && `the receipts say ${paid} base units, ${sums.redeemed} were redeemed`,
     balance !== owed && `the contract holds ${balance} base units and owes ${owed}`,
   ].filter((problem) => problem !== false);
@@ -87,15 +82,32 @@ export async function settlementStep(stage: Stage, progress: Progress): Promise<
   };
 }
 
-/** What the contract's own events say went in and was redeemed. */
-async function eventSums(stage: Stage): Promise<{ deposited: bigint; redeemed: bigint; staked: bigint }> {
+/** Gas of every redemption of a provider: in time a node sends them by itself. */
+async function redeemingGas(stage: Stage, payee: Address): Promise<bigint> {
+  const { client, deployment } = need(stage, "chain");
+  const events = await client.getContractEvents({
+    ...{ address: deployment.contracts.channels, abi: paymentChannelsAbi, eventName: "Redeemed" },
+    fromBlock: BigInt(deployment.fromBlock),
+  });
+  const hashes = new Set(events.map(({ transactionHash }) => transactionHash));
+  const receipts = await Promise.all([...hashes].map((hash) => client.getTransactionReceipt({ hash })));
+  return receipts.reduce((sum, { from, gasUsed }) => (isSameAddress(from, payee) ? sum + gasUsed : sum), 0n);
+}
+
+/**
+ * What the contract's own events say went in, out, and from payers to payees. What convictions took of a stake is still the
+ * contract's but for what was withdrawn; what they took of held income is nobody's.
+ */
+async function eventSums(stage: Stage) {
   const { client, deployment } = need(stage, "chain");
   const raw = await client.getLogs({ address: deployment.contracts.channels, fromBlock: BigInt(deployment.fromBlock) });
-  const sums = { deposited: 0n, redeemed: 0n, staked: 0n };
+  const sums = { deposited: 0n, redeemed: 0n, staked: 0n, withdrawn: 0n, burntIncome: 0n };
   for (const { eventName, args } of parseEventLogs({ abi: paymentChannelsAbi, logs: raw })) {
     if (eventName === "Deposited") sums.deposited += args.amount;
     if (eventName === "Redeemed") sums.redeemed += args.amount;
     if (eventName === "Staked") sums.staked += args.amount;
+    if (eventName === "CreditWithdrawn") sums.withdrawn += args.amount;
+    if (eventName === "Convicted") sums.burntIncome += args.burnt - (args.taken - 2n * (args.taken / 4n));
   }
   return sums;
 }
