@@ -3,7 +3,14 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { connectLocal, deployMarket, startAnvil } from "../../packages/service/test/support/market.ts";
+import { assetIdOf, assetIdToUint, modelIdOf, toHash } from "@foldmark/protocol";
+import {
+  actor,
+  connectLocal,
+  deployMarket,
+  registration,
+  startAnvil,
+} from "../../packages/service/test/support/market.ts";
 import type { ChallengerOrder } from "../adversaries/lies/challenger.ts";
 import { openCourtroom } from "../adversaries/lies/court.ts";
 import { decodeEvidence, type Evidence, encodeEvidence } from "../adversaries/lies/evidence.ts";
@@ -21,6 +28,8 @@ export type Player = Program & {
 };
 
 const POLL_MS = 200;
+/** An account of the chain. */
+const AUTHOR = 3;
 const PROGRAMS = "test/adversaries/lies";
 
 export type CourtGames = Awaited<ReturnType<typeof openCourtGames>>;
@@ -57,6 +66,19 @@ export async function openCourtGames() {
     /** Starts a challenger of some answers. */
     challenger: (name: string, evidence: readonly Evidence[]): Player =>
       start("challenger", { ...common, name, receipts: evidence.map(encodeEvidence) }),
+    /** Puts an asset into the registry; gives back its token id. */
+    async registerModel(): Promise<bigint> {
+      const asset = assetIdOf(
+        modelIdOf({
+          header: registration.header,
+          programRoot: toHash(registration.programRoot),
+          weightsRoot: toHash(registration.weightsRoot),
+        }),
+        toHash(registration.packageHash),
+      );
+      await actor(connection, deployment, AUTHOR).registerModel(asset);
+      return assetIdToUint(asset);
+    },
     /** Lets so many seconds pass. */
     async pass(seconds: number) {
       await anvil.test.increaseTime({ seconds });

@@ -40,11 +40,13 @@ export async function openCourtroom({ rpc, deployment }: { rpc: string; deployme
             args: [account.address, amount],
           }),
         ),
+      approve: (amount: bigint) =>
+        sender.send("approve", (wallet) =>
+          wallet.writeContract({ address: token, abi: testUSDAbi, functionName: "approve", args: [channels, amount] }),
+        ),
       async stake(amount = STAKE) {
         await this.mint(amount);
-        await sender.send("approve", (wallet) =>
-          wallet.writeContract({ address: token, abi: testUSDAbi, functionName: "approve", args: [channels, amount] }),
-        );
+        await this.approve(amount);
         await sender.send("stake", (wallet) =>
           wallet.writeContract({ address: channels, abi: paymentChannelsAbi, functionName: "stake", args: [amount] }),
         );
@@ -55,6 +57,19 @@ export async function openCourtroom({ rpc, deployment }: { rpc: string; deployme
             ...{ address: channels, abi: paymentChannelsAbi, functionName: "startUnbond", args: [amount] },
           }),
         ),
+      finishUnbond: () =>
+        sender.send("finish to unbond", (wallet) =>
+          wallet.writeContract({ address: channels, abi: paymentChannelsAbi, functionName: "finishUnbond" }),
+        ),
+      /** Pays somebody for the use of a model, in base units. */
+      async pay(payee: `0x${string}`, { model, amount }: { model: bigint; amount: bigint }) {
+        await this.approve(amount);
+        await sender.send("pay", (wallet) =>
+          wallet.writeContract({
+            ...{ address: channels, abi: paymentChannelsAbi, functionName: "pay", args: [payee, model, amount] },
+          }),
+        );
+      },
       setOperator: (key: `0x${string}`, isAllowed: boolean) =>
         sender.send("set an operator", (wallet) =>
           wallet.writeContract({
