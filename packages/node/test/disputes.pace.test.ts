@@ -1,6 +1,6 @@
 import { createLogger } from "@foldmark/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gasOfDefence, MOVE_GAS, roundsOf } from "../src/disputes/cost.ts";
+import { gasOfDefence, MOVE_GAS, roundsOf, roundsOf } from "../src/disputes/cost.ts";
 import { LengthLimit } from "../src/disputes/lengthLimit.ts";
 import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "../src/disputes/pace.ts";
 import { openThreadTrace } from "../src/disputes/threadTrace.ts";
@@ -40,7 +40,7 @@ describe("the pace of a trace", () => {
   });
 
   it("of a machine that is too slow makes a node refuse what it could not defend", async () => {
-    const pace = { T: 32, trace: LONGEST_DEFENCE / 2, reveal: 1 };
+    const pace = { T: 32, trace: LONGEST_DEFENCE / (1.5 * roundsOf(model.program, model.context)), reveal: 0 };
     const longest = longestDefended(model.program, pace);
     expect(longest).toBeGreaterThan(32);
     expect(longest).toBeLessThan(model.context);

@@ -8,7 +8,7 @@ import type { OpenTrace } from "./disputeTrace.ts";
 /** What building and showing the trace of one job took. Times in seconds. */
 export type Pace = { T: number; trace: number; reveal: number };
 
-/** Trace and every reveal of one game may take so long at most, in seconds: clocks of a flood lie an hour apart. */
+/** A whole game may take so long at most, in seconds: clocks of a flood lie an hour apart. */
 export const LONGEST_DEFENCE = 1_800;
 
 const PROMPT_TOKENS = 8;
@@ -42,7 +42,8 @@ export async function measurePace(
 export function longestDefended(program: Program, pace: Pace): number {
   const workAt = (T: number) => Number(examineProgram({ ...program, maxT: T }).work);
   const known = workAt(pace.T);
-  const seconds = (T: number) => (workAt(T) / known) * (pace.trace + roundsOf(program, T) * pace.reveal);
+  // two traces are kept: where many answers are disputed at once, each move may find its own gone and build it again
+  const seconds = (T: number) => (workAt(T) / known) * roundsOf(program, T) * (pace.trace + pace.reveal);
   let [least, most] = [1, program.maxT];
   if (seconds(most) <= LONGEST_DEFENCE) return most;
   while (least < most) {
