@@ -1,6 +1,6 @@
 import { createLogger } from "@foldmark/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gasOfDefence, MOVE_GAS, roundsOf, roundsOf } from "../src/disputes/cost.ts";
+import { gasOfDefence, MOVE_GAS, roundsOf } from "../src/disputes/cost.ts";
 import { LengthLimit } from "../src/disputes/lengthLimit.ts";
 import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "../src/disputes/pace.ts";
 import { openThreadTrace } from "../src/disputes/threadTrace.ts";
