@@ -35,6 +35,15 @@ library ClockLib {
         next.isPayeesTurn = !self.isPayeesTurn;
     }
 
+    /// @dev The clock where something at `time` has bounded the payee's side: from then on, with the turn, it runs until
+    ///      `latest`, which is not before `time`. A clock that was stopped or set since is not concerned. Total.
+    function cap(Clock memory self, uint40 time, uint40 latest) internal pure returns (Clock memory) {
+        if (time < self.since) return self;
+        uint40 left = latest - (self.isPayeesTurn ? self.since : time); // since <= time <= latest
+        if (left < self.payeeLeft) self.payeeLeft = left;
+        return self;
+    }
+
     function _atLeast(uint40 left, uint256 floorSeconds) private pure returns (uint40) {
         return left < floorSeconds ? _capped(floorSeconds) : left;
     }

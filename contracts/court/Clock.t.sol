@@ -42,6 +42,21 @@ contract ClockTest is Test {
         vm.assertTrue(next.isPayeesTurn != clock.isPayeesTurn, "turn");
     }
 
+    /// @dev It only ever takes time, of the payee alone, and leaves it until `latest`.
+    function testFuzz_cap_endsThePayeesTimeAtTheLatest(Clock memory clock, uint40 time, uint40 latest) public pure {
+        clock.since = uint40(_bound(clock.since, 0, type(uint40).max - clock.payeeLeft));
+        latest = uint40(_bound(latest, time, type(uint40).max));
+        uint40 before = clock.payeeLeft;
+        uint40 others = clock.challengerLeft;
+        uint40 start = clock.isPayeesTurn ? clock.since : time;
+
+        Clock memory capped = clock.cap(time, latest);
+
+        vm.assertEq(capped.challengerLeft, others, "the challenger's");
+        uint256 most = time < clock.since ? before : latest - start;
+        vm.assertEq(capped.payeeLeft, before < most ? before : most, "the payee's");
+    }
+
     function testFuzz_isTotal(Clock memory clock, uint256 time, uint256 floorSeconds) public pure {
         clock.pass(time, floorSeconds).deadline();
     }

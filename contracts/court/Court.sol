@@ -52,6 +52,7 @@ contract Court is ICourt, ReentrancyGuardTransient {
         uint40 rootAt;
         uint40 convictedAt; //     slot 1
         uint32 open;
+        uint40 openedAt;
         bytes32 statementId;
         bytes32 channelId;
         bytes32 traceRoot;
@@ -61,6 +62,8 @@ contract Court is ICourt, ReentrancyGuardTransient {
     struct Docket {
         uint40 lastSlot; //        unix seconds; the latest end of any clock that the payee was given at an opening
         uint32 open;
+        uint40 convictedAt; //     the latest conviction of any of its answers, or 0
+        uint40 cappedTo; //        where the payee's clock ends at the latest in a challenge opened until then
     }
 
     /* CONSTANTS */
@@ -139,6 +142,7 @@ contract Court is ICourt, ReentrancyGuardTransient {
             // INVARIANT: the root is due once, at the earliest slot of the answer. Slots of a payee never go back, so that
             // is the first one; later challenges cannot put it off.
             c.rootDue = slot;
+            c.openedAt = uint40(block.timestamp);
             c.statementId = a.statementId;
             c.channelId = a.channelId;
         }
@@ -170,7 +174,8 @@ contract Court is ICourt, ReentrancyGuardTransient {
         // INVARIANT: only who answers for the payee now commits it. A root is never checked when it is posted: a wrong one
         // convicts, and a stranger, or a thief with a key withdrawn since, would post one for an honest payee.
         if (channels.answerableUntil(c.payee, msg.sender) != type(uint40).max) revert NotAllowed(msg.sender);
-        if (block.timestamp > c.rootDue) revert ClockExpired(answerDigest, c.rootDue);
+        uint40 due = _rootDue(c);
+        if (block.timestamp > due) revert ClockExpired(answerDigest, due);
 
         c.traceRoot = traceRoot;
         c.rootAt = uint40(block.timestamp); // at most rootDue, a uint40
@@ -352,7 +357,7 @@ contract Court is ICourt, ReentrancyGuardTransient {
             statementId: c.statementId,
             channelId: c.channelId,
             traceRoot: c.traceRoot,
-            rootDue: c.rootDue,
+            rootDue: _rootDue(c),
             rootAt: c.rootAt,
             convictedAt: c.convictedAt,
             open: c.open,
@@ -404,6 +409,23 @@ contract Court is ICourt, ReentrancyGuardTransient {
         slot = uint40(Math.min(next, type(uint40).max)); // 30,000 years from now, whatever the flood
         docket.lastSlot = slot;
         docket.open += 1;
+        // times are seconds: who is challenged in the one of a conviction, after it, keeps the slot
+        if (docket.convictedAt == block.timestamp && docket.cappedTo < slot) docket.cappedTo = slot;
+    }
+
+    /// @dev INVARIANT: time that a payee has under a flood is paid for by bonds. A conviction gives those of its answer back,
+    ///      so it takes the time back as well: all clocks of the payee end as if only what stays open had been opened. Else a
+    ///      liar would challenge a false answer of its own a thousand times, convict itself, and be given weeks for the root
+    ///      of every other lie, for nothing.
+    function _freeSlots(address payee, uint32 ended) private {
+        Docket storage docket = _dockets[payee];
+        uint32 open = docket.open - ended;
+        uint256 latest = Math.min(block.timestamp + PAYEE_CLOCK + open * SLOT_STEP, type(uint40).max);
+        docket.open = open;
+        docket.convictedAt = uint40(block.timestamp);
+        docket.cappedTo = uint40(latest);
+        uint256 last = latest - SLOT_STEP; // at most PAYEE_CLOCK
+        if (last < docket.lastSlot) docket.lastSlot = uint40(last);
     }
 
     /// @dev An open challenge in which it is the turn of the payee, or of the challenger, and time is left.
@@ -445,12 +467,20 @@ contract Court is ICourt, ReentrancyGuardTransient {
         Challenge storage game,
         Case storage c
     ) private view returns (Clock memory clock, uint40 deadline) {
-        clock = game.clock;
+        Docket memory docket = _dockets[c.payee];
+        clock = game.clock.cap(docket.convictedAt, docket.cappedTo);
         if (!game.isAsked && clock.isPayeesTurn) {
-            if (c.rootAt == 0) return (clock, c.rootDue);
-            clock = clock.pass(c.rootAt, FLOOR);
+            if (c.rootAt == 0) return (clock, _rootDue(c));
+            clock = clock.pass(c.rootAt, FLOOR).cap(docket.convictedAt, docket.cappedTo);
         }
         deadline = clock.deadline();
+    }
+
+    /// @dev The last second in which the root may be posted. Total.
+    function _rootDue(Case storage c) private view returns (uint40) {
+        Docket memory docket = _dockets[c.payee];
+        bool isCapped = docket.convictedAt >= c.openedAt && docket.cappedTo < c.rootDue;
+        return isCapped ? docket.cappedTo : c.rootDue;
     }
 
     /// @dev Total.
@@ -556,7 +586,7 @@ contract Court is ICourt, ReentrancyGuardTransient {
         if (!clock.isPayeesTurn && block.timestamp > deadline) revert ExpiredFirst(head);
 
         c.convictedAt = uint40(block.timestamp);
-        _dockets[c.payee].open -= c.open;
+        _freeSlots(c.payee, c.open);
         c.open = 0;
 
         emit Convicted(answerDigest, c.payee, head, first.challenger);

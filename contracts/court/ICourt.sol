@@ -52,7 +52,7 @@ interface ICourt {
         bytes32 statementId,
         bytes32 channelId,
         uint64 until,
-        uint40 slot // the payee's clock for this challenge runs out here, had it nothing done
+        uint40 slot // the payee's clock runs out here, had it nothing done; sooner after a conviction of the payee
     );
     event Posted(bytes32 indexed answerDigest, bytes32 traceRoot);
     /// @notice The challenger asks for what is under `node`, which it has shown at `position`.

@@ -15,9 +15,9 @@ export const MOVE_GAS = {
   challenge: 400_000n,
   post: 70_000n,
   /** With the record of the stage that it enters. */
-  ask: 110_000n,
-  reveal: 90_000n,
-  revealLeaf: 90_000n,
+  ask: 115_000n,
+  reveal: 95_000n,
+  revealLeaf: 95_000n,
   takeBond: 80_000n,
   withdraw: 60_000n,
 } as const;
