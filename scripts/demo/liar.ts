@@ -1,10 +1,9 @@
 import path from "node:path";
 import { parseAmount } from "@foldmark/protocol";
 import { type Asked, ask } from "./ask.ts";
-import { chainSeen } from "./chainTime.ts";
 import { startServer } from "./foldmark.ts";
 import { makeHome } from "./homes.ts";
-import type { Home, Provider, Stage } from "./stage.ts";
+import type { Provider, Stage } from "./stage.ts";
 import { DOLLAR, joinMarket, type Offer, readyLine } from "./steps/providers.ts";
 import type { Progress } from "./terminal.ts";
 
@@ -14,29 +13,33 @@ export const FALSE_TOKEN = 3;
 const QUESTION = "List three fruits.";
 const MOST_TOKENS = 40;
 
-export type Liar = { name: string; offer: Offer; home: Home };
+/** Prices are cheaper than the honest ones, each in another way, so that a price cap leads to one liar alone. */
+type LiarTerms = { name: string; offer: Offer; flags: string[] };
+export const FORGER: LiarTerms = {
+  name: "mallory",
+  offer: { in: "0.05", out: "0.10", unit: "10" },
+  flags: ["--forge"],
+};
+export const SILENT: LiarTerms = { name: "oscar", offer: { in: "0.03", out: "0.20", unit: "10" }, flags: [] };
 
-/** A provider with stake and offers that has not started yet. Cheaper than others, so that a low price cap leads to it. */
-export async function prepareLiar(stage: Stage, { name, offer }: Omit<Liar, "home">): Promise<Liar> {
-  return { name, offer, home: await makeHome(stage, { name, dollars: 500n * DOLLAR }) };
-}
+export type Liar = Provider & { offer: Offer };
 
-/** Registers, stakes, offers and serves; `flags` are those of the program that lies. */
-export async function startLiar(stage: Stage, { name, offer, home }: Liar, flags: string[]): Promise<Provider> {
+/** Makes a key, registers, stakes, offers and serves. */
+export async function joinLiar(stage: Stage, { name, offer, flags }: LiarTerms): Promise<Liar> {
+  const home = await makeHome(stage, { name, dollars: 500n * DOLLAR });
   await joinMarket(stage, home, offer);
   const { process, ready } = await startServer(name, {
     args: [path.resolve("test/adversaries/lyingProvider.ts"), "--at", String(FALSE_TOKEN), ...flags],
     env: { FOLDMARK_HOME: home.folder },
     ready: readyLine,
   });
-  const provider = { ...home, name, process, url: ready.url, tokensPerSecond: 0 };
-  stage.providers.push(provider);
-  await chainSeen(stage);
-  return provider;
+  const liar = { ...home, name, process, url: ready.url, tokensPerSecond: 0, offer };
+  stage.providers.push(liar);
+  return liar;
 }
 
 /** Asks at the liar's price at most. @throws where another provider answers */
-export async function buyLie(stage: Stage, { offer, home }: Liar, progress: Progress): Promise<Asked> {
+export async function buyLie(stage: Stage, { offer, address }: Liar, progress: Progress): Promise<Asked> {
   progress.note(`asking, at its price at most: ${QUESTION}`);
   const cap = `in=${parseAmount(offer.in)}, out=${parseAmount(offer.out)}`;
   const answer = await ask(stage, QUESTION, {
@@ -44,6 +47,6 @@ export async function buyLie(stage: Stage, { offer, home }: Liar, progress: Prog
     headers: { "x-foldmark-max-price": cap },
     onText: (piece) => progress.stream(piece),
   });
-  if (answer.receipt.answer.payee !== home.address) throw new Error("another provider answered");
+  if (answer.receipt.answer.payee !== address) throw new Error("another provider answered");
   return answer;
 }

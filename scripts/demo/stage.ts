@@ -2,6 +2,7 @@ import type { Receipt, ReceiptJson } from "@foldmark/protocol";
 import type { ModelPackage } from "@foldmark/workloads";
 import type { Address } from "viem";
 import type { Funder } from "./funder.ts";
+import type { Liar } from "./liar.ts";
 import type { DemoOptions } from "./options.ts";
 import type { Running } from "./processes.ts";
 import type { Chain } from "./steps/chain.ts";
@@ -37,6 +38,8 @@ export type Stage = {
   checked?: Served;
   /** Somebody with a key and a bond who challenges what is false. */
   challenger?: Home & { name: string };
+  /** A provider whose false answers nobody has found out yet. */
+  silent?: Liar;
 };
 
 /** What an earlier step has left. */

@@ -1,14 +1,14 @@
+import { chainSeen } from "../chainTime.ts";
 import { checkAnswer, findingLines, openEngine } from "../check.ts";
 import { convict } from "../conviction.ts";
 import { makeHome } from "../homes.ts";
 import { type Checker, judged } from "../judged.ts";
-import { buyLie, FALSE_TOKEN, prepareLiar, startLiar } from "../liar.ts";
+import { buyLie, FALSE_TOKEN, FORGER, joinLiar, SILENT } from "../liar.ts";
 import { need, type Served, type Stage } from "../stage.ts";
 import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
 import { DOLLAR } from "./providers.ts";
 
-const MALLORY = { name: "mallory", offer: { in: "0.05", out: "0.20", unit: "10" } };
 const CHALLENGER = "erin";
 
 /**
@@ -16,14 +16,16 @@ const CHALLENGER = "erin";
  * the place; the court leads both to the one element that is false, and takes the stake.
  */
 export async function lieStep(stage: Stage, progress: Progress): Promise<StepResult> {
-  progress.say("a fourth provider joins, cheaper than the others");
-  const prepared = await prepareLiar(stage, MALLORY);
-  const [liar, erin] = await Promise.all([
-    startLiar(stage, prepared, ["--forge"]),
+  progress.say("mallory and oscar join, cheaper than the others; erin wants to check answers");
+  const [liar, silent, erin] = await Promise.all([
+    joinLiar(stage, FORGER),
+    joinLiar(stage, SILENT),
     makeHome(stage, { name: CHALLENGER, dollars: 20n * DOLLAR }),
   ]);
   stage.challenger = { ...erin, name: CHALLENGER };
-  const answer = await buyLie(stage, prepared, progress);
+  stage.silent = silent;
+  await chainSeen(stage);
+  const answer = await buyLie(stage, liar, progress);
   const model = need(stage, "chat");
   progress.say("computing the answer again");
   const engine = await openEngine(model);

@@ -16,10 +16,10 @@ export async function settlementStep(stage: Stage, progress: Progress): Promise<
   const { channels, token } = deployment.contracts;
   const contract = { address: channels, abi: paymentChannelsAbi } as const;
 
+  progress.say("every provider redeems");
+  await Promise.all(stage.providers.map(({ folder }) => foldmark(folder, ["redeem"])));
   const rows: Received[] = [];
-  for (const { name, folder, address } of stage.providers) {
-    progress.say(`${name} redeems`);
-    await foldmark(folder, ["redeem"]);
+  for (const { name, address } of stage.providers) {
     const [held, ready] = await client.readContract({ ...contract, functionName: "incomeOf", args: [address] });
     const answers = stage.answers.filter(({ receipt }) => receipt.answer.payee === address).length;
     rows.push({ name, address, answers, held: held + ready, gas: await redeemingGas(stage, address) });

@@ -1,21 +1,18 @@
 import { eventually, passTime } from "../chainTime.ts";
 import { convict } from "../conviction.ts";
-import { buyLie, prepareLiar, startLiar } from "../liar.ts";
-import type { Stage } from "../stage.ts";
+import { buyLie } from "../liar.ts";
+import { need, type Stage } from "../stage.ts";
 import type { StepResult } from "../story.ts";
 import type { Progress } from "../terminal.ts";
 
-const OSCAR = { name: "oscar", offer: { in: "0.04", out: "0.15", unit: "10" } };
 const ITS_OWN_WORD = "OUR ANSWER IS FALSE";
 
 /** A second provider signs a false answer. Its node finds out when it is challenged, spends no gas, and loses by time. */
 export async function silenceStep(stage: Stage, progress: Progress): Promise<StepResult> {
-  progress.say("a fifth provider joins; its machine errs, and it does not know");
-  const prepared = await prepareLiar(stage, OSCAR);
-  const liar = await startLiar(stage, prepared, []);
+  const liar = need(stage, "silent");
   const { output } = liar.process;
   try {
-    const answer = await buyLie(stage, prepared, progress);
+    const answer = await buyLie(stage, liar, progress);
     progress.note("erin challenges it");
     const { rounds, lines, figures } = await convict(stage, {
       ...{ answer, liar, onLine: (line) => progress.say(line) },
