@@ -130,9 +130,19 @@ export class Defender {
   }
 
   async #find(): Promise<void> {
-    for (const challenge of await this.#watch.next()) {
-      this.#open.set(challenge.id, challenge);
-      if (!this.#cases.has(challenge.answerDigest)) this.#cases.set(challenge.answerDigest, this.#caseOf(challenge));
+    for (const challenge of await this.#watch.next()) this.#open.set(challenge.id, challenge);
+    for (const challenge of this.#open.values()) {
+      if (this.#cases.has(challenge.answerDigest)) continue;
+      try {
+        this.#cases.set(challenge.answerDigest, this.#caseOf(challenge));
+      } catch (error) {
+        // one answer whose evidence is damaged must not keep the others from being defended
+        this.#deps.log.error(
+          { dispute: challenge.id, answer: challenge.answerDigest, code: codeOf(error), err: error },
+          "a disputed answer cannot be read from the ledger; the others are defended",
+        );
+        if (codeOf(error) === "store.damaged") this.#cases.set(challenge.answerDigest, undefined);
+      }
     }
   }
 
