@@ -19,6 +19,8 @@ import { aFalseJob, forgedTrace, traceOf } from "./disputeBench.ts";
 const NOW = 1_000_000n;
 const ID = numberToHex(7, { size: 32 });
 const DIGEST = numberToHex(8, { size: 32 });
+/** Challenges of the same answer. */
+const IDS = [ID, numberToHex(9, { size: 32 }), numberToHex(10, { size: 32 })];
 const challenger = privateKeyToAccount(`0x${"0f".repeat(32)}`);
 const stranger = privateKeyToAccount(`0x${"1f".repeat(32)}`);
 const job = aFalseJob();
@@ -45,7 +47,7 @@ beforeAll(async () => {
   app.use(
     treeRoute({
       disputes: {
-        challenge: (id) => (id === ID ? { ...challenge, model: { program } as OpenedModel } : undefined),
+        challenge: (id) => (IDS.includes(id) ? { ...challenge, id, model: { program } as OpenedModel } : undefined),
         traceOf: async () => {
           await gate;
           return theirs;
@@ -161,6 +163,21 @@ describe("a node's tree", () => {
     const statuses = (await Promise.all(asked)).map(({ status }) => status).sort();
     expect(statuses).toEqual([200, 200, 429]);
     expect((await ask({ header })).status).toBe(200);
+  });
+});
+
+describe("the trees of a node", () => {
+  it("are asked for no more than four times at once, whatever the number of challenges", async () => {
+    const held = Promise.withResolvers<void>();
+    gate = held.promise;
+    const headers = await Promise.all(IDS.map((id) => access({ id })));
+    const asked = headers.flatMap((header) => [ask({ header }), ask({ header })]);
+    const busy = new Set<number>();
+    for (const [at, each] of asked.entries()) void each.then(({ status }) => status === 429 && busy.add(at));
+    await expect.poll(() => busy.size).toBe(2);
+    held.resolve();
+    expect((await Promise.all(asked)).map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 429, 429]);
+    for (const header of headers) expect((await ask({ header })).status).toBe(200);
   });
 });
 

@@ -14,6 +14,8 @@ export type TreeRouteDeps = {
 
 /** Questions of one challenge that may wait at a time: each may take as long as the answer did. */
 const MOST_WAITING = 2;
+/** Of all challenges together: a move of the defence waits for no more of them than this. */
+const MOST_IN_ALL = 4;
 
 /**
  * Shows the tree of a disputed answer to whoever disputes it, so that a true lie is refuted in one transaction. Only while
@@ -21,19 +23,26 @@ const MOST_WAITING = 2;
  */
 export function treeRoute({ disputes, now }: TreeRouteDeps): Router {
   const waiting = new Map<string, number>();
+  let inAll = 0;
 
   /** One question, among few at a time. */
   async function show<Shown>(request: Request, work: (of: Asked) => Promise<Shown>): Promise<Shown> {
     const asked = await authorise(request);
     const count = waiting.get(asked.id) ?? 0;
-    if (count >= MOST_WAITING)
-      throw new FoldmarkError("node.busy", `${count} questions of this dispute are being answered.`, {
-        details: { retryAfterSeconds: 1 },
-      });
+    if (count >= MOST_WAITING || inAll >= MOST_IN_ALL)
+      throw new FoldmarkError(
+        "node.busy",
+        `${count} questions of this dispute and ${inAll} in all are being answered.`,
+        {
+          details: { retryAfterSeconds: 1 },
+        },
+      );
     waiting.set(asked.id, count + 1);
+    inAll++;
     try {
       return await work(asked);
     } finally {
+      inAll--;
       waiting.set(asked.id, (waiting.get(asked.id) ?? 1) - 1);
       if (waiting.get(asked.id) === 0) waiting.delete(asked.id);
     }
