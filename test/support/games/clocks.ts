@@ -32,6 +32,16 @@ export function passed(clock: Clock, time: number, { floor }: ClockTerms): Clock
 export const nextSlot = (now: number, last: number, { payeeClock, slotStep }: ClockTerms): number =>
   Math.max(now + payeeClock, last + slotStep);
 
+/** What a conviction leaves a payee in all that it has been challenged in until then. */
+export type Cap = { convictedAt: number; cappedTo: number };
+
+/** Ends the payee's time where a conviction has bounded it since the clock was set. */
+export function capped(clock: Clock, cap: Cap | undefined): Clock {
+  if (!cap || cap.convictedAt < clock.since) return clock;
+  const left = cap.cappedTo - (clock.isPayeesTurn ? clock.since : cap.convictedAt);
+  return { ...clock, payeeLeft: Math.min(clock.payeeLeft, left) };
+}
+
 export const clockAtOpening = (
   now: number,
   slot: number,

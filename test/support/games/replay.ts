@@ -4,9 +4,16 @@ import { bytesToHex, type Hex, zeroHash } from "viem";
 import { positionOf } from "../../../packages/node/src/disputes/court.ts";
 import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
 import type { Game, Turn } from "../../../packages/node/src/disputes/game.ts";
-import { type Clock, type ClockTerms, clockAtOpening, deadlineOf, passed } from "./clocks.ts";
+import { type Cap, type Clock, type ClockTerms, capped, clockAtOpening, deadlineOf, passed } from "./clocks.ts";
 
-type ReplayedCase = { rootDue: number; rootAt: number; root: Hex; convictedAt: number; ids: Hex[] };
+type ReplayedCase = {
+  openedAt: number;
+  rootDue: number;
+  rootAt: number;
+  root: Hex;
+  convictedAt: number;
+  ids: Hex[];
+};
 type ReplayedGame = {
   digest: Hex;
   challenger: Hex;
@@ -30,6 +37,7 @@ export class Replay {
   readonly refuted = new Set<Hex>();
   /** Bonds that are nobody's any more, in base units. */
   burnt = 0n;
+  readonly #caps = new Map<Hex, Cap>();
   readonly #terms: ClockTerms;
   readonly #stagesOf: (statementId: Hex) => number;
 
@@ -44,6 +52,7 @@ export class Replay {
       case "Challenged": {
         const { id, answerDigest, challenger, payee, statementId, slot } = event.args;
         const of = this.cases.get(answerDigest) ?? {
+          openedAt: time,
           rootDue: slot,
           rootAt: 0,
           root: zeroHash,
@@ -51,6 +60,8 @@ export class Replay {
           ids: [],
         };
         this.cases.set(answerDigest, of);
+        const cap = this.#caps.get(payee);
+        if (cap?.convictedAt === time) cap.cappedTo = Math.max(cap.cappedTo, slot);
         of.ids.push(id);
         const length = this.#stagesOf(statementId);
         this.games.set(id, {
@@ -107,6 +118,7 @@ export class Replay {
         return;
       case "Convicted":
         this.#case(event.args.answerDigest).convictedAt = time;
+        this.#cap(event.args.payee, time);
         return;
       case "Lost":
         this.#game(event.args.id).isLost = true;
@@ -136,8 +148,10 @@ export class Replay {
 
   deadline(id: Hex): number {
     const game = this.#game(id);
-    const { rootAt, rootDue } = this.#case(game.digest);
-    return !game.isAsked && game.clock.isPayeesTurn && rootAt === 0 ? rootDue : deadlineOf(this.#clock(game));
+    const { rootAt, rootDue, openedAt } = this.#case(game.digest);
+    if (game.isAsked || !game.clock.isPayeesTurn || rootAt > 0) return deadlineOf(this.#clock(game));
+    const cap = this.#caps.get(game.payee);
+    return cap && cap.convictedAt >= openedAt ? Math.min(rootDue, cap.cappedTo) : rootDue;
   }
 
   isOpen = (id: Hex): boolean => ["payee", "challenger"].includes(this.turn(id));
@@ -151,9 +165,19 @@ export class Replay {
   /** A root stops the payee's clock in every challenge of the answer that has not gone on since. */
   #clock(game: ReplayedGame): Clock {
     const { rootAt } = this.#case(game.digest);
-    return !game.isAsked && game.clock.isPayeesTurn && rootAt > 0
-      ? passed(game.clock, rootAt, this.#terms)
-      : game.clock;
+    const cap = this.#caps.get(game.payee);
+    const clock = capped(game.clock, cap);
+    const isStopped = !game.isAsked && clock.isPayeesTurn && rootAt > 0;
+    return isStopped ? capped(passed(clock, rootAt, this.#terms), cap) : clock;
+  }
+
+  /** After a conviction a payee has a clock, and a step for each challenge that nobody has ended. */
+  #cap(payee: Hex, time: number): void {
+    const goOn = [...this.games.values()].filter(
+      (game) => game.payee === payee && !game.isLost && this.#case(game.digest).convictedAt === 0,
+    );
+    const { payeeClock, slotStep } = this.#terms;
+    this.#caps.set(payee, { convictedAt: time, cappedTo: time + payeeClock + goOn.length * slotStep });
   }
 
   #case(digest: Hex): ReplayedCase {
