@@ -1,12 +1,12 @@
 // What people do at the court that no honest one would: early, late, twice, in another's name, by the dozen.
 import { CommittedTensors, type Refutation, refutationOf } from "@foldmark/machine";
 import { type ForgedLeaf, forge } from "@foldmark/machine/testing";
-import { type CourtMoves, courtMoves, localTrace, Player } from "@foldmark/node";
+import { type CourtMoves, courtMoves, localTrace, Player, type Sender } from "@foldmark/node";
 import { answerDigest, domainOf } from "@foldmark/protocol";
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import { createLogger } from "@foldmark/service";
 import { type Hex, parseGwei } from "viem";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type CourtGames, openCourtGames } from "../support/courtGames.ts";
 import { type Recorded, recorded, refusalOf } from "../support/moveRecorder.ts";
 import { payersVerdict } from "../support/payer.ts";
@@ -106,6 +106,14 @@ async function refutationIn(evidence: Evidence, { id, by }: { id: Hex; by: Perso
 const refusal = (evidence: Evidence, by: Person, call: (moves: CourtMoves, digest: Hex) => Promise<unknown>) =>
   refusalOf(call(by.moves, digestOf(evidence)));
 
+/** Moves with so much gas each, by an endpoint that says it is enough. */
+function untried(gas: bigint, sender: Sender): CourtMoves {
+  const { court } = games.room;
+  const { chain } = court.market;
+  const client = { ...chain.client, estimateContractGas: async () => (gas * 4n) / 5n };
+  return courtMoves({ ...court, market: { ...court.market, chain: { ...chain, client } } }, sender);
+}
+
 describe("an Answer that was sent before", () => {
   it("is refused by its payer, whose voucher has another ceiling", async () => {
     await using payee = await seated({ name: "replayed", lie: "honestSimulation" });
@@ -191,10 +199,10 @@ describe("a refutation that a stranger has copied", () => {
 });
 
 describe("a refutation that is overtaken in its block", () => {
-  /** Moves for which more is paid than for anybody's. */
+  /** Moves for which more is paid than for anybody's, sent untried. */
   function hurried({ sender }: Person): CourtMoves {
     const fees = { maxPriorityFeePerGas: parseGwei("90"), maxFeePerGas: parseGwei("200") };
-    return courtMoves(games.room.court, {
+    return untried(2_000_000n, {
       ...sender,
       send: (doing, write, options) =>
         sender.send(
@@ -213,12 +221,16 @@ describe("a refutation that is overtaken in its block", () => {
     const refutation = await refutationIn(evidence, open);
     const player = await seat(evidence, open.id, open.by.moves);
     const { test } = games.anvil;
+    const pending = (count: number) =>
+      expect.poll(async () => (await test.getTxpoolStatus()).pending, { timeout: 60_000 }).toBe(count);
+    onTestFinished(() => test.setAutomine(true));
     await test.setAutomine(false);
     const own = player.lookAsChallenger();
+    await pending(1);
     const copy = hurried(await games.room.person("copyist")).refute(open.id, evidence.preimage, refutation);
-    await expect.poll(async () => (await test.getTxpoolStatus()).pending, { timeout: 60_000 }).toBe(2);
-    await test.mine({ blocks: 1 });
+    await pending(2);
     await test.setAutomine(true);
+    await test.mine({ blocks: 1 });
     expect((await copy).move).toBe("refute");
     expect(await own).toMatchObject({ status: "waiting" });
     expect((await player.lookAsChallenger()).game.turn).toBe("won");
@@ -249,15 +261,29 @@ describe("a root", () => {
   });
 });
 
-describe("a refutation without enough gas", () => {
-  /** One's moves, by an endpoint that says how much gas is enough. */
-  function starved({ sender }: Person, gas: bigint): CourtMoves {
-    const { court } = games.room;
-    const { chain } = court.market;
-    const client = { ...chain.client, estimateContractGas: async () => (gas * 4n) / 5n };
-    return courtMoves({ ...court, market: { ...court.market, chain: { ...chain, client } } }, sender);
-  }
+describe("a reveal", () => {
+  it("may come from a stranger, who shows what the root holds in the place of a payee that cannot", async () => {
+    await using process = await seated({ name: "shown by a stranger", lie: "honestSimulation", moves: 1 });
+    const evidence = process.held();
+    const { id, by } = await challenged(evidence, "prober");
+    const { trace } = await ownTrace(evidence);
+    const of = { stage: 0, fold: 0, t: 1 };
+    const bytes = trace.leaf(of, 0).map((byte) => byte ^ 1);
+    const prober = await seat(evidence, id, by.moves, { changes: [{ of, index: 0, bytes }] });
+    const stranger = await seat(evidence, id, (await games.room.person("kind stranger")).moves);
+    const shown: string[] = [];
+    const looks = async () => {
+      const refused = await refusalOf(prober.lookAsChallenger());
+      if ((await gameOf(id)).turn === "payee") shown.push((await stranger.lookAsPayee()).moved?.move ?? "nothing");
+      return refused;
+    };
+    await expect.poll(looks, { timeout: 60_000, interval: 100 }).toBe("NotRefuted");
+    expect(shown.filter((move) => move !== "nothing").at(-1)).toBe("revealLeaf");
+    expect((await stakeOf(evidence)).amount).toBe(STAKE);
+  });
+});
 
+describe("a refutation without enough gas", () => {
   it("decides nothing about a lie, whatever it runs out in", async () => {
     await using process = await seated({ name: "starved", lie: "anotherResult" });
     const evidence = process.held();
@@ -266,7 +292,7 @@ describe("a refutation without enough gas", () => {
     let starvedCalls = 0;
     for (let gas = LEAST_GAS; (await gameOf(open.id)).turn !== "won"; gas += GAS_STEP, starvedCalls++) {
       const before = await gameOf(open.id);
-      const refused = await refusalOf(starved(open.by, gas).refute(open.id, evidence.preimage, refutation));
+      const refused = await refusalOf(untried(gas, open.by.sender).refute(open.id, evidence.preimage, refutation));
       if (refused === "done") expect((await gameOf(open.id)).turn).toBe("won");
       else expect({ gas, refused, game: await gameOf(open.id) }).toEqual({ gas, refused: "reverted", game: before });
     }
@@ -284,7 +310,9 @@ describe("a refutation without enough gas", () => {
     const refutation = refutationOf(program, disputed, { stage, fold: 0, t: 0, r: 0, c: 0, j: 0 }, { trace });
     expect(await refusalOf(open.by.moves.refute(open.id, evidence.preimage, refutation))).toBe("NotRefuted");
     for (let gas = LEAST_GAS; gas < MOST_GAS; gas += 5n * GAS_STEP)
-      expect(await refusalOf(starved(open.by, gas).refute(open.id, evidence.preimage, refutation))).toBe("reverted");
+      expect(await refusalOf(untried(gas, open.by.sender).refute(open.id, evidence.preimage, refutation))).toBe(
+        "reverted",
+      );
     expect((await gameOf(open.id)).turn).toBe("challenger");
   });
 });
@@ -307,10 +335,13 @@ describe("a liar's friend", () => {
 });
 
 describe("a challenger who opened first and fell silent", () => {
-  it("is taken off the list by the next, who has the evidence and gets the reward", async () => {
-    await using process = await seated({ name: "slept on", lie: "anotherPromptClaimed", moves: 1 });
+  it.each([
+    { kind: "evidence from the trace", lie: "anotherPromptClaimed" },
+    { kind: "a length that no program has", lie: "zeroSteps" },
+  ] as const)("is taken off the list by the next, who has $kind and gets the reward", async ({ lie }) => {
+    await using process = await seated({ name: `slept on: ${lie}`, lie, moves: 1 });
     const evidence = process.held();
-    const sleeper = await challenged(evidence, "sleeper");
+    const sleeper = await challenged(evidence, `sleeper on ${lie}`);
     await expect.poll(async () => (await gameOf(sleeper.id)).turn, { timeout: 60_000 }).toBe("challenger");
     await games.pass(Number(clocks().challengerClockSeconds) + 1);
     const auditor = games.challenger("auditor after sleeper", [evidence]);

@@ -12,7 +12,7 @@ import {
   startAnvil,
 } from "../../packages/service/test/support/market.ts";
 import type { ChallengerOrder } from "../adversaries/lies/challenger.ts";
-import { openCourtroom } from "../adversaries/lies/court.ts";
+import { challengersKey, openCourtroom } from "../adversaries/lies/court.ts";
 import { decodeEvidence, type Evidence, encodeEvidence } from "../adversaries/lies/evidence.ts";
 import type { PayeeOrder, PayeeSeat } from "../adversaries/lies/payee.ts";
 import { killPrograms, type Program, startProgram } from "./programs.ts";
@@ -63,9 +63,32 @@ export async function openCourtGames() {
         }
       return { ...player, signed };
     },
+    /** A payee that goes on with what it has signed in an earlier process. */
+    payeeAgain: (seat: PayeeSeat, signed: Evidence): Player =>
+      start("payee", { ...common, seats: [{ ...seat, signed: encodeEvidence(signed) }] }),
     /** Starts a challenger of some answers. */
-    challenger: (name: string, evidence: readonly Evidence[]): Player =>
-      start("challenger", { ...common, name, receipts: evidence.map(encodeEvidence) }),
+    challenger: (
+      name: string,
+      evidence: readonly Evidence[],
+      options: Pick<ChallengerOrder, "isFunded"> = {},
+    ): Player => start("challenger", { ...common, ...options, name, receipts: evidence.map(encodeEvidence) }),
+    /** A key of a challenger, with a bond that it has not put up. */
+    async funded(name: string, evidence: Evidence) {
+      const person = await room.person(challengersKey(name, evidence));
+      await person.mint(room.court.terms.bond);
+      return person;
+    },
+    /** Puts empty blocks in the place of the last ones. */
+    async reorganise(depth: number) {
+      const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "anvil_reorg", params: [depth, []] });
+      const response = await fetch(anvil.url, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body,
+      });
+      const { error } = (await response.json()) as { error?: { message: string } };
+      if (error) throw new Error(error.message);
+    },
     /** Puts an asset into the registry; gives back its token id. */
     async registerModel(): Promise<bigint> {
       const asset = assetIdOf(

@@ -5,7 +5,7 @@ import { clearRefutation } from "@foldmark/machine";
 import { buildTrace, localTrace, playChallenge } from "@foldmark/node";
 import { answerDigest, codeOf, type Deployment, domainOf, FoldmarkError } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
-import { openCourtroom, preimageOf, readOrder, say } from "./court.ts";
+import { challengersKey, openCourtroom, preimageOf, readOrder, say } from "./court.ts";
 import { decodeEvidence, type Evidence } from "./evidence.ts";
 import { MODELS, type Model, type ModelName } from "./models.ts";
 
@@ -16,10 +16,12 @@ export type ChallengerOrder = {
   /** Whose keys are used, one for each answer. */
   name: string;
   receipts: unknown[];
+  /** Its keys have their bonds already. */
+  isFunded?: boolean;
 };
 
 const log = createLogger({ name: "challenger", level: "error" });
-const { rpc, deployment, pollMs, name, receipts } = readOrder<ChallengerOrder>();
+const { rpc, deployment, pollMs, name, receipts, isFunded } = readOrder<ChallengerOrder>();
 const room = await openCourtroom({ rpc, deployment });
 
 const models = new Map<ModelName, Promise<Model>>();
@@ -31,8 +33,8 @@ function modelOf(wanted: ModelName): Promise<Model> {
 
 async function challenge(evidence: Evidence): Promise<object> {
   const { answer, signature, preimage, job, bytes } = evidence;
-  const person = await room.person(`${name} of ${evidence.name}`);
-  await person.mint(room.court.terms.bond);
+  const person = await room.person(challengersKey(name, evidence));
+  if (!isFunded) await person.mint(room.court.terms.bond);
   if (bytes) return challengeBytes(evidence, person);
   const model = await modelOf(evidence.ordered.model);
   const known = preimageOf(model, job);
@@ -69,6 +71,7 @@ async function challengeBytes({ answer, signature, preimage, bytes, job }: Evide
   return { result: "convicted", moves: made.flatMap((moved) => (moved ? [moved.move] : [])) };
 }
 
+say({ event: "ready" });
 await Promise.all(
   receipts.map(async (json) => {
     const evidence = decodeEvidence(json);

@@ -15,6 +15,9 @@ const PURSE = 10n ** 20n;
 
 export const keyOf = (name: string): PrivateKeyAccount => privateKeyToAccount(keccak256(toHex(`lies: ${name}`)));
 
+/** The name of the key with which somebody challenges an answer. */
+export const challengersKey = (name: string, answer: { name: string }): string => `${name} of ${answer.name}`;
+
 export type Courtroom = Awaited<ReturnType<typeof openCourtroom>>;
 
 /** The market of a local chain, seen by programs that hold keys of their own. */

@@ -20,7 +20,7 @@ import { createLogger } from "@foldmark/service";
 import { type Hex, keccak256, toHex } from "viem";
 import { readChallenges } from "../../../packages/node/src/disputes/courtEvents.ts";
 import { keyOf, openCourtroom, type Person, preimageOf, readOrder, STAKE, say } from "./court.ts";
-import { type Evidence, encodeEvidence } from "./evidence.ts";
+import { decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
 import { LIES, type LieName } from "./lies.ts";
 import type { Told } from "./told.ts";
 
@@ -33,6 +33,8 @@ export type PayeeSeat = {
   unbonds?: "before" | "after";
   /** The answer binds for as long as a payer accepts. */
   untilHold?: boolean;
+  /** What it has signed in an earlier life. */
+  signed?: unknown;
   /** Moves that it makes before it falls silent. */
   moves?: number;
   /** Signs with the key of an operator that was withdrawn just before, so many seconds after the last that it binds. */
@@ -70,6 +72,16 @@ async function staked(name: string): Promise<Person> {
 
 async function sit(seat: PayeeSeat): Promise<Seated> {
   const told = await LIES[seat.lie]();
+  if (seat.signed !== undefined) {
+    const evidence = decodeEvidence(seat.signed);
+    return {
+      seat,
+      told,
+      evidence,
+      digest: answerDigest(domain, evidence.answer),
+      person: await room.person(seat.name),
+    };
+  }
   const { bytes, model, job } = told.stated;
   const person = await personOf(seat);
   if (seat.unbonds === "before") await person.startUnbond(STAKE);
@@ -145,6 +157,7 @@ async function look(game: Seat): Promise<void> {
     game.left--;
     say({ event: "moved", name, id, ...moved });
   } catch (error) {
+    if (codeOf(error) === "chain.unreachable") return; // in the middle of a reorganisation
     if (codeOf(error) !== "chain.reverted") throw error;
     game.left = 0; // it has nothing better to show
     say({ event: "refused", name, id, error: error instanceof FoldmarkError ? error.details.error : undefined });

@@ -24,8 +24,7 @@ const ofLength =
   async () => {
     const told = simulation();
     const { model, job } = told.stated;
-    const bytes = programBytes(model.program);
-    return { ...told, stated: { bytes, model, job: { ...job, T: T(model.program.maxT) } } };
+    return { ...told, stated: { model, job: { ...job, T: T(model.program.maxT) } } };
   };
 
 export const zeroSteps = ofLength(() => 0);

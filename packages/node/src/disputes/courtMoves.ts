@@ -50,10 +50,10 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
   const account = sender.account;
 
   /** The gas that a move is sent with: what it takes now and a quarter. @throws `gas.too_low` above the move's cap */
-  async function gasFor(move: MoveName, estimate: Promise<bigint>): Promise<bigint> {
+  async function gasFor(move: MoveName, estimate: () => Promise<bigint>): Promise<bigint> {
     let needed: bigint;
     try {
-      needed = await estimate;
+      needed = await estimate();
     } catch (error) {
       throw chainError(error, DOING[move]);
     }
@@ -68,12 +68,13 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
 
   async function send(
     move: MoveName,
-    estimate: Promise<bigint>,
+    estimate: () => Promise<bigint>,
     write: (wallet: Parameters<Parameters<Sender["send"]>[1]>[0], gas: bigint) => Promise<Hex>,
   ): Promise<Moved> {
-    const gas = await gasFor(move, estimate);
+    // tried only when nothing of this account is in flight any more: what an earlier process sent may have been this move
+    const sendIt: Parameters<Sender["send"]>[1] = async (wallet) => write(wallet, await gasFor(move, estimate));
     // the next look at the chain sees what a reorganisation took back, so a move need not lie deep
-    return moved(move, await sender.send(DOING[move], (wallet) => write(wallet, gas), { confirmations: 1 }));
+    return moved(move, await sender.send(DOING[move], sendIt, { confirmations: 1 }));
   }
 
   return {
@@ -81,33 +82,43 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
     async challenge({ answer, signature, preimage }) {
       const { r, vs } = toCompactSignature(signature);
       const call = { ...contract, functionName: "challenge", args: [answer, r, vs, preimage] } as const;
-      return send("challenge", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "challenge",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     post(answerDigest, traceRoot) {
       const call = { ...contract, functionName: "post", args: [answerDigest, hexOf(traceRoot)] } as const;
-      return send("post", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "post",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     reveal(id, nodes) {
       const call = { ...contract, functionName: "reveal", args: [id, nodes.map(hexOf)] } as const;
-      return send("reveal", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "reveal",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     revealLeaf(id, data) {
       const call = { ...contract, functionName: "revealLeaf", args: [id, hexOf(data)] } as const;
-      return send("revealLeaf", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "revealLeaf",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     ask(id, preimage, { child, node, path, record }) {
       const args = [id, preimage, child, hexOf(node), path.map(hexOf), recordArg(record)] as const;
       const call = { ...contract, functionName: "ask", args } as const;
-      return send("ask", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "ask",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     refute(id, preimage, { target, records, code, openings }) {
@@ -116,33 +127,43 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
         openings.map(({ data, siblings, ...at }) => ({ ...at, data: hexOf(data), siblings: siblings.map(hexOf) })),
       ] as const;
       const call = { ...contract, functionName: "refute", args } as const;
-      return send("refute", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "refute",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     timeout(ids) {
       const call = { ...contract, functionName: "timeout", args: [ids] } as const;
-      return send("timeout", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "timeout",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     takeBond(id) {
       const call = { ...contract, functionName: "takeBond", args: [id] } as const;
-      return send("takeBond", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "takeBond",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     withdraw() {
       const call = { ...contract, functionName: "withdraw", args: [] } as const;
-      return send("withdraw", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "withdraw",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
     withdrawReward() {
       const channels = { address: market.deployment.contracts.channels, abi: paymentChannelsAbi };
       const call = { ...channels, functionName: "withdraw", args: [] } as const;
-      return send("withdrawReward", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-        wallet.writeContract({ ...call, gas }),
+      return send(
+        "withdrawReward",
+        () => client.estimateContractGas({ ...call, account }),
+        (wallet, gas) => wallet.writeContract({ ...call, gas }),
       );
     },
   };
@@ -169,8 +190,10 @@ export function courtMoves(court: CourtReader, sender: Sender): CourtMoves {
       );
     if (allowance >= bond) return undefined;
     const call = { ...token, functionName: "approve", args: [contract.address, bond] } as const;
-    return send("approve", client.estimateContractGas({ ...call, account }), (wallet, gas) =>
-      wallet.writeContract({ ...call, gas }),
+    return send(
+      "approve",
+      () => client.estimateContractGas({ ...call, account }),
+      (wallet, gas) => wallet.writeContract({ ...call, gas }),
     );
   }
 }

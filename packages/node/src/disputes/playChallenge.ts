@@ -1,4 +1,4 @@
-import { clearRefutation, type Program, programBytes } from "@foldmark/machine";
+import { clearRefutation, type Program, programBytes, type Refutation } from "@foldmark/machine";
 import {
   type Answer,
   answerDigest,
@@ -15,9 +15,10 @@ import type { Sender } from "../chain/transact.ts";
 import type { CourtReader } from "./court.ts";
 import { readChallenges } from "./courtEvents.ts";
 import { type CourtMoves, courtMoves, type Moved } from "./courtMoves.ts";
-import type { DisputedJob, OpenTrace } from "./disputeTrace.ts";
-import { isOver } from "./game.ts";
-import { type Look, Player } from "./player.ts";
+import type { DisputedJob, DisputeTrace, OpenTrace } from "./disputeTrace.ts";
+import { endExpired } from "./expired.ts";
+import { isOver, type Turn } from "./game.ts";
+import { type Look, Player, revertName } from "./player.ts";
 import { treeClient } from "./treeClient.ts";
 
 /** A signed answer that is to be challenged, with everything that it is about. */
@@ -83,28 +84,75 @@ export async function playChallenge(of: ChallengedAnswer, deps: ChallengeDeps): 
         details: { answerDigest: digest, T: own.T },
         hint: "A challenge would cost the bond.",
       });
-    if ((await court.game(id)).turn === "none") {
-      const approved = await moves.approve();
-      if (approved) note(approved);
-      note(await moves.challenge(of));
+    const play = { ...deps, id, answerDigest: digest, moves, own, clear, note };
+    let turn: Turn = "none";
+    // a reorganisation may take the opening itself back; it is opened again, for as long as the answer can be challenged
+    while (turn === "none") {
+      if ((await court.game(id)).turn === "none") {
+        const approved = await moves.approve();
+        if (approved) note(approved);
+        await openChallenge(of, { moves, note });
+      }
+      const last = await playOpened(of, play);
+      if (last?.status === "conceded") return outcome({ id, digest, result: "conceded", paid: 0n, done });
+      turn = (await court.game(id)).turn;
     }
-    const fromBlock = await openedAt(court, { answerDigest: digest, id });
-    if (clear) {
-      if (!isOver(await court.game(id))) note(await moves.refute(id, of.preimage, clear));
-    } else if (own) {
-      const source = deps.asksNode === false ? undefined : await sourceOf(of, { ...deps, id, answerDigest: digest });
-      const player = new Player(
-        { id, fromBlock, own, preimage: of.preimage, program: of.program, source },
-        { court, moves, log: deps.log, ...(deps.clock ? { clock: deps.clock } : {}) },
-      );
-      const last = await toTheEnd(player, { ...deps, note });
-      if (last.status === "conceded") return outcome({ id, digest, result: "conceded", paid: 0n, done });
-    }
-    const { turn } = await court.game(id);
     const paid = turn === "won" ? await collect({ court, moves, id, note, account: sender.account.address }) : 0n;
     return outcome({ id, digest, result: turn === "won" ? "convicted" : "lost", paid, done });
   } finally {
     await own?.close();
+  }
+}
+
+/** What an earlier process sent may be mined just before this: then the challenge is open all the same. */
+async function openChallenge(of: ChallengedAnswer, { moves, note }: Pick<Opened, "moves" | "note">): Promise<void> {
+  try {
+    note(await moves.challenge(of));
+  } catch (error) {
+    if (revertName(error) !== "AlreadyChallenged") throw error;
+  }
+}
+
+type Opened = ChallengeDeps & {
+  id: Hex;
+  answerDigest: Hex;
+  moves: CourtMoves;
+  own: DisputeTrace | undefined;
+  clear: Refutation | undefined;
+  note: (moved: Moved, look?: Look) => void;
+};
+
+/** Plays a challenge that is open to its end, or until a reorganisation has taken its opening back. */
+async function playOpened(of: ChallengedAnswer, deps: Opened): Promise<Look | undefined> {
+  const { court, id, answerDigest, moves, own, clear, note, log, clock } = deps;
+  if (clear) {
+    if (!isOver(await court.game(id))) await refuteClear(of, { ...deps, clear });
+    return undefined;
+  }
+  if (!own) return undefined;
+  const fromBlock = await openedAt(court, { answerDigest, id });
+  const source = deps.asksNode === false ? undefined : await sourceOf(of, deps);
+  const player = new Player(
+    { id, fromBlock, own, preimage: of.preimage, program: of.program, source },
+    { court, moves, log, ...(clock ? { clock } : {}) },
+  );
+  return toTheEnd(player, { ...deps, note });
+}
+
+/** Challenges that were opened before and have run out are taken off the list first. */
+async function refuteClear(
+  { preimage }: ChallengedAnswer,
+  { court, id, answerDigest, moves, clear, note, clock = Date.now }: Opened & { clear: Refutation },
+): Promise<void> {
+  try {
+    note(await moves.refute(id, preimage, clear));
+  } catch (error) {
+    if (revertName(error) === "AlreadyConvicted") return; // by somebody else
+    if (revertName(error) !== "ExpiredFirst") throw error;
+    const { timestamp, number } = await court.market.chain.client.getBlock();
+    const now = chainNow({ latestBlockTimestamp: timestamp, ownClockMs: clock() });
+    await endExpired({ court, moves }, { answerDigest, head: number, now });
+    note(await moves.refute(id, preimage, clear));
   }
 }
 
