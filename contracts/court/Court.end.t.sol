@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {IAccounts, Stake} from "../market/IAccounts.sol";
 import {Answer} from "../market/TypedData.sol";
-import {CourtTest} from "../mocks/CourtTest.sol";
+import {CourtTest} from "../mocks/CourtTest.t.sol";
 import {Dispute, ICourt, Turn} from "./ICourt.sol";
 import {Opening, Record, Statement, Target} from "./IReferee.sol";
 

@@ -2,9 +2,9 @@
 pragma solidity 0.8.37;
 
 import {Answer} from "../market/TypedData.sol";
-import {CourtTest} from "../mocks/CourtTest.sol";
-import {ReferenceTree} from "../mocks/ReferenceTree.sol";
-import {TinyTrace} from "../mocks/TinyTrace.sol";
+import {CourtTest} from "../mocks/CourtTest.t.sol";
+import {ReferenceTree} from "../mocks/ReferenceTree.t.sol";
+import {TinyTrace} from "../mocks/TinyTrace.t.sol";
 import {Game, ICourt, Turn} from "./ICourt.sol";
 import {Record, Statement} from "./IReferee.sol";
 import {List, Position} from "./Position.sol";

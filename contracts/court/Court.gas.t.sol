@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Answer} from "../market/TypedData.sol";
-import {CourtTest} from "../mocks/CourtTest.sol";
+import {CourtTest} from "../mocks/CourtTest.t.sol";
 import {Statement} from "./IReferee.sol";
 import {Position} from "./Position.sol";
 

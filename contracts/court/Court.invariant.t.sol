@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {CourtHandler} from "../mocks/CourtHandler.sol";
-import {Test} from "../mocks/Test.sol";
+import {CourtHandler} from "../mocks/CourtHandler.t.sol";
+import {Test} from "../mocks/Test.t.sol";
 
 contract CourtInvariantTest is Test {
     CourtHandler private _disputes;

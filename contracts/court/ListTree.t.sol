@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ReferenceTree} from "../mocks/ReferenceTree.sol";
-import {Test} from "../mocks/Test.sol";
+import {ReferenceTree} from "../mocks/ReferenceTree.t.sol";
+import {Test} from "../mocks/Test.t.sol";
 import {ListTree} from "./ListTree.sol";
 
 contract ListTreeTest is Test {

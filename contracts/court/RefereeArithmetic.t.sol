@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Test} from "../mocks/Test.sol";
+import {Test} from "../mocks/Test.t.sol";
 import {Arithmetic} from "./Arithmetic.sol";
 
 /// @notice Operations at their boundaries: against digests of the reference's values, and against plain formulas.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Test} from "../mocks/Test.sol";
+import {Test} from "../mocks/Test.t.sol";
 import {IReferee, Opening, Record, Statement, Target} from "./IReferee.sol";
 import {Referee} from "./Referee.sol";
 

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ICourt} from "../court/ICourt.sol";
 import {IReferee} from "../court/IReferee.sol";
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {IAccounts, Stake, Terms} from "./IAccounts.sol";
 import {IModelRegistry} from "./IModelRegistry.sol";
 import {PaymentChannels} from "./PaymentChannels.sol";

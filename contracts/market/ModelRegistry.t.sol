@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {Asset, IModelRegistry, Parent, Pointing, Registration} from "./IModelRegistry.sol";
 import {ModelRegistry} from "./ModelRegistry.sol";
 import {IERC2981} from "@openzeppelin/contracts/interfaces/IERC2981.sol";

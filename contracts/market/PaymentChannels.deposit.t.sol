@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ContractWallet} from "../mocks/ContractWallet.sol";
-import {ReenteringToken, SilentToken} from "../mocks/HostileTokens.sol";
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {ContractWallet} from "../mocks/ContractWallet.t.sol";
+import {ReenteringToken, SilentToken} from "../mocks/HostileTokens.t.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {IAccounts} from "./IAccounts.sol";
 import {IPaymentChannels} from "./IPaymentChannels.sol";
 import {PaymentChannels} from "./PaymentChannels.sol";

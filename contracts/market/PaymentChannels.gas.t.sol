@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {Row, Status} from "./IPaymentChannels.sol";
 import {Answer, Channel} from "./TypedData.sol";
 

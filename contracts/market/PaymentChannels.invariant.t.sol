@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MarketHandler} from "../mocks/MarketHandler.sol";
-import {Test} from "../mocks/Test.sol";
+import {MarketHandler} from "../mocks/MarketHandler.t.sol";
+import {Test} from "../mocks/Test.t.sol";
 
 contract PaymentChannelsInvariantTest is Test {
     MarketHandler private _market;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ContractWallet} from "../mocks/ContractWallet.sol";
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {ContractWallet} from "../mocks/ContractWallet.t.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {IAccounts} from "./IAccounts.sol";
 import {Balance, IPaymentChannels, Row, Status} from "./IPaymentChannels.sol";
 import {Channel} from "./TypedData.sol";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MarketTest} from "../mocks/MarketTest.sol";
+import {MarketTest} from "../mocks/MarketTest.t.sol";
 import {Parent, Registration} from "./IModelRegistry.sol";
 import {Assurance, Hardware, Kind, Mode, Offer} from "./IProviderRegistry.sol";
 

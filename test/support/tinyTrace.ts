@@ -1,4 +1,4 @@
-// contracts/mocks/TinyTrace.sol again, as far as one game goes: down stage 1 to its first leaf.
+// contracts/mocks/TinyTrace.t.sol again, as far as one game goes: down stage 1 to its first leaf.
 import { leafHash, listRoot, openRange, parents } from "@foldmark/machine/commitments";
 import { concat, type Hex, hexToBytes, keccak256, numberToHex, sha256, toHex } from "viem";
 

@@ -5,7 +5,7 @@ import {Stake} from "../market/IAccounts.sol";
 import {Parent, Registration} from "../market/IModelRegistry.sol";
 import {Balance, Exit, Row, Status} from "../market/IPaymentChannels.sol";
 import {Answer, Channel} from "../market/TypedData.sol";
-import {MarketTest} from "./MarketTest.sol";
+import {MarketTest} from "./MarketTest.t.sol";
 
 /// @title MarketHandler
 /// @notice A market in which random people do random things, for invariant runs. Calls that must fail are made too; what

@@ -10,7 +10,7 @@ import {ModelRegistry} from "../market/ModelRegistry.sol";
 import {PaymentChannels} from "../market/PaymentChannels.sol";
 import {ProviderRegistry} from "../market/ProviderRegistry.sol";
 import {Answer, Channel, TypedData} from "../market/TypedData.sol";
-import {Test} from "./Test.sol";
+import {Test} from "./Test.t.sol";
 import {TestUSD} from "./TestUSD.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Record, Statement} from "../court/IReferee.sol";
 import {List, Position} from "../court/Position.sol";
-import {ReferenceTree} from "./ReferenceTree.sol";
+import {ReferenceTree} from "./ReferenceTree.t.sol";
 
 /// @title TinyTrace
 /// @notice A trace that has every kind of list, for games: three stages, T steps. Stage 0 is a loop of two folds (1,600 bytes,

@@ -5,8 +5,8 @@ import {Dispute, Game, ICourt, Turn} from "../court/ICourt.sol";
 import {Opening, Record, Statement, Target} from "../court/IReferee.sol";
 import {Stake} from "../market/IAccounts.sol";
 import {Answer} from "../market/TypedData.sol";
-import {CourtTest} from "./CourtTest.sol";
-import {TinyTrace} from "./TinyTrace.sol";
+import {CourtTest} from "./CourtTest.t.sol";
+import {TinyTrace} from "./TinyTrace.t.sol";
 
 /// @title CourtHandler
 /// @notice Disputes in which random people do random things at random times, for invariant runs. `payee` answers truly and

@@ -5,9 +5,9 @@ import {Dispute, Game, ICourt, Turn} from "../court/ICourt.sol";
 import {Opening, Record, Statement, Target} from "../court/IReferee.sol";
 import {List, Position} from "../court/Position.sol";
 import {Answer} from "../market/TypedData.sol";
-import {MarketTest} from "./MarketTest.sol";
-import {ReferenceTree} from "./ReferenceTree.sol";
-import {TinyTrace} from "./TinyTrace.sol";
+import {MarketTest} from "./MarketTest.t.sol";
+import {ReferenceTree} from "./ReferenceTree.t.sol";
+import {TinyTrace} from "./TinyTrace.t.sol";
 
 /// @title CourtTest
 /// @notice A market with challengers, answers to challenge and both seats of a game. A lie here is an answer longer than its
