@@ -1,11 +1,11 @@
 import { type ElementAt, foldTensorBytes, type Program, sizeAt, stepsOf, type Trace } from "@foldmark/machine";
 import type { Preimage } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
-import type { Moved, MoveName } from "../../packages/node/src/disputes/courtMoves.ts";
-import type { DisputeTrace } from "../../packages/node/src/disputes/disputeTrace.ts";
-import { localTrace } from "../../packages/node/src/disputes/localTrace.ts";
+import type { Moved, MoveName } from "../../packages/node/src/disputes/court/courtMoves.ts";
 import { type Look, Player } from "../../packages/node/src/disputes/player.ts";
-import type { TreeSource } from "../../packages/node/src/disputes/treeSource.ts";
+import type { DisputeTrace } from "../../packages/node/src/disputes/traces/disputeTrace.ts";
+import { localTrace } from "../../packages/node/src/disputes/traces/localTrace.ts";
+import type { TreeSource } from "../../packages/node/src/disputes/tree/treeSource.ts";
 import { type Draws, drawsFrom } from "../../test/support/deep.ts";
 import type { BenchJob } from "./job.ts";
 import { foldOf, lieAt } from "./lie.ts";

@@ -18,8 +18,8 @@ import { type Address, bytesToHex, type Hex, maxUint256, numberToHex } from "vie
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { connectMarket } from "../../packages/node/src/chain/market.ts";
 import { type Sender, senderOf } from "../../packages/node/src/chain/transact.ts";
-import { type CourtReader, openCourt } from "../../packages/node/src/disputes/court.ts";
-import { type CourtMoves, courtMoves } from "../../packages/node/src/disputes/courtMoves.ts";
+import { type CourtReader, openCourt } from "../../packages/node/src/disputes/court/court.ts";
+import { type CourtMoves, courtMoves } from "../../packages/node/src/disputes/court/courtMoves.ts";
 import { openChain } from "../../packages/node/test/chain.ts";
 import { isProductionBuild } from "../../test/support/productionBuild.ts";
 

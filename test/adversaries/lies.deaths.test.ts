@@ -2,7 +2,7 @@
 import { answerDigest, domainOf } from "@foldmark/protocol";
 import type { Address } from "viem";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
-import { readGameEvents } from "../../packages/node/src/disputes/courtEvents.ts";
+import { readGameEvents } from "../../packages/node/src/disputes/game/courtEvents.ts";
 import { type CourtGames, openCourtGames } from "../support/courtGames.ts";
 import type { Evidence } from "./lies/evidence.ts";
 import type { PayeeSeat } from "./lies/payee.ts";

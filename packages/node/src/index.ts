@@ -4,16 +4,16 @@ export { connectMarket, type Market } from "./chain/market.ts";
 export { type Sender, senderOf } from "./chain/transact.ts";
 export { runCli } from "./cli.ts";
 export { configSchema, type NodeConfig, readConfig } from "./config.ts";
-export { buildTrace } from "./disputes/buildTrace.ts";
-export { type CourtReader, openCourt } from "./disputes/court.ts";
-export { type CourtMoves, courtMoves, type Moved } from "./disputes/courtMoves.ts";
-export type { DisputedJob, DisputeTrace, OpenTrace } from "./disputes/disputeTrace.ts";
-export { localTrace } from "./disputes/localTrace.ts";
+export { type CourtReader, openCourt } from "./disputes/court/court.ts";
+export { type CourtMoves, courtMoves, type Moved } from "./disputes/court/courtMoves.ts";
+export { type Round, roundsOfGame } from "./disputes/game/rounds.ts";
 export { type ChallengedAnswer, type ChallengeOutcome, playChallenge } from "./disputes/playChallenge.ts";
 export { type Look, Player } from "./disputes/player.ts";
 export { type Examined, examineReceipt } from "./disputes/receiptAnswer.ts";
-export { type Round, roundsOfGame } from "./disputes/rounds.ts";
-export { openThreadTrace } from "./disputes/threadTrace.ts";
+export { buildTrace } from "./disputes/traces/buildTrace.ts";
+export type { DisputedJob, DisputeTrace, OpenTrace } from "./disputes/traces/disputeTrace.ts";
+export { localTrace } from "./disputes/traces/localTrace.ts";
+export { openThreadTrace } from "./disputes/traces/threadTrace.ts";
 export type {
   AnswerEngine,
   Completion,

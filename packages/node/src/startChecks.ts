@@ -6,7 +6,7 @@ import type { MarketWatch } from "./chain/marketWatch.ts";
 import { updateEndpoint } from "./chain/provider.ts";
 import type { Sender } from "./chain/transact.ts";
 import type { NodeConfig } from "./config.ts";
-import type { CourtReader } from "./disputes/court.ts";
+import type { CourtReader } from "./disputes/court/court.ts";
 import { checkAlone } from "./doppelganger.ts";
 import { type OpenedModel, openModel } from "./engine/openModel.ts";
 import type { Health } from "./serving/healthRoute.ts";

@@ -19,12 +19,12 @@ import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { littleEndian, secondProgram } from "../../machine/test/support/knownPrograms.ts";
 import { connectMarket, type Market } from "../src/chain/market.ts";
 import { type Sender, senderOf } from "../src/chain/transact.ts";
-import { openCourt } from "../src/disputes/court.ts";
-import { courtMoves } from "../src/disputes/courtMoves.ts";
-import type { DisputeTrace } from "../src/disputes/disputeTrace.ts";
-import { localTrace } from "../src/disputes/localTrace.ts";
+import { openCourt } from "../src/disputes/court/court.ts";
+import { courtMoves } from "../src/disputes/court/courtMoves.ts";
 import { Player } from "../src/disputes/player.ts";
-import type { TreeSource } from "../src/disputes/treeSource.ts";
+import type { DisputeTrace } from "../src/disputes/traces/disputeTrace.ts";
+import { localTrace } from "../src/disputes/traces/localTrace.ts";
+import type { TreeSource } from "../src/disputes/tree/treeSource.ts";
 import { openChain } from "./chain.ts";
 
 export const log = createLogger({ name: "node", level: "error" });

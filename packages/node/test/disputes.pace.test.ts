@@ -1,9 +1,9 @@
 import { createLogger } from "@foldmark/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gasOfDefence, MOVE_GAS, roundsOf } from "../src/disputes/cost.ts";
-import { LengthLimit } from "../src/disputes/lengthLimit.ts";
-import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "../src/disputes/pace.ts";
-import { openThreadTrace } from "../src/disputes/threadTrace.ts";
+import { gasOfDefence, MOVE_GAS, roundsOf } from "../src/disputes/court/cost.ts";
+import { LengthLimit } from "../src/disputes/traces/lengthLimit.ts";
+import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "../src/disputes/traces/pace.ts";
+import { openThreadTrace } from "../src/disputes/traces/threadTrace.ts";
 import { type OpenedModel, openModel } from "../src/engine/openModel.ts";
 import { WorkerEngine } from "../src/engine/workerEngine.ts";
 import { Ledger } from "../src/store/ledger.ts";

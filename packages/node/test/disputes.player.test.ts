@@ -3,9 +3,9 @@ import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import fc from "fast-check";
 import type { Hex } from "viem";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { DisputeTrace } from "../src/disputes/disputeTrace.ts";
 import type { Look } from "../src/disputes/player.ts";
-import type { TreeSource } from "../src/disputes/treeSource.ts";
+import type { DisputeTrace } from "../src/disputes/traces/disputeTrace.ts";
+import type { TreeSource } from "../src/disputes/tree/treeSource.ts";
 import {
   aFalseJob,
   aPlayer,

@@ -1,7 +1,7 @@
 import { type Hex, numberToHex } from "viem";
 import { describe, expect, it } from "vitest";
-import type { DisputedJob, DisputeTrace } from "../src/disputes/disputeTrace.ts";
-import { TraceShelf } from "../src/disputes/traceShelf.ts";
+import type { DisputedJob, DisputeTrace } from "../src/disputes/traces/disputeTrace.ts";
+import { TraceShelf } from "../src/disputes/traces/traceShelf.ts";
 
 const JOB: DisputedJob = { folder: "/nowhere", T: 1, request: [], claimed: [] };
 const digest = (n: number): Hex => numberToHex(n, { size: 32 });

@@ -18,7 +18,7 @@ import {
 } from "@foldmark/protocol";
 import { createLogger } from "@foldmark/service";
 import { type Hex, keccak256, toHex } from "viem";
-import { readChallenges } from "../../../packages/node/src/disputes/courtEvents.ts";
+import { readChallenges } from "../../../packages/node/src/disputes/game/courtEvents.ts";
 import { keyOf, openCourtroom, type Person, preimageOf, readOrder, STAKE, say } from "./court.ts";
 import { decodeEvidence, type Evidence, encodeEvidence } from "./evidence.ts";
 import { LIES, type LieName } from "./lies.ts";

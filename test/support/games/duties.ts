@@ -1,8 +1,8 @@
 // What honest people owe a game, by when.
 import type { Hex } from "viem";
-import type { ChallengerMove } from "../../../packages/node/src/disputes/challengerMove.ts";
-import type { Game } from "../../../packages/node/src/disputes/game.ts";
-import type { PayeeMove } from "../../../packages/node/src/disputes/payeeMove.ts";
+import type { ChallengerMove } from "../../../packages/node/src/disputes/game/challengerMove.ts";
+import type { Game } from "../../../packages/node/src/disputes/game/game.ts";
+import type { PayeeMove } from "../../../packages/node/src/disputes/game/payeeMove.ts";
 import { calls, send } from "./moves.ts";
 import { type At, challengersMove, payeesMove } from "./seats.ts";
 import { readDispute, readGame } from "./view.ts";

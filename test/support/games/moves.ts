@@ -2,8 +2,8 @@
 import type { Refutation } from "@foldmark/machine";
 import type { Address, Hex } from "viem";
 import { bytesToHex } from "viem";
-import type { ChallengerMove } from "../../../packages/node/src/disputes/challengerMove.ts";
-import type { PayeeMove } from "../../../packages/node/src/disputes/payeeMove.ts";
+import type { ChallengerMove } from "../../../packages/node/src/disputes/game/challengerMove.ts";
+import type { PayeeMove } from "../../../packages/node/src/disputes/game/payeeMove.ts";
 import type { GameChain, Sent } from "./chain.ts";
 import type { SignedAnswer } from "./table.ts";
 

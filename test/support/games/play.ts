@@ -1,8 +1,8 @@
 // One game of two seats, to its end.
 import type { Address, Hex } from "viem";
-import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
-import { isOver, type Turn } from "../../../packages/node/src/disputes/game.ts";
-import type { PayeeMove } from "../../../packages/node/src/disputes/payeeMove.ts";
+import type { CourtEvent } from "../../../packages/node/src/disputes/game/courtEvents.ts";
+import { isOver, type Turn } from "../../../packages/node/src/disputes/game/game.ts";
+import type { PayeeMove } from "../../../packages/node/src/disputes/game/payeeMove.ts";
 import type { Sent } from "./chain.ts";
 import { calls, send } from "./moves.ts";
 import { challengersMove, payeesMove } from "./seats.ts";

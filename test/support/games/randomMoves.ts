@@ -2,7 +2,7 @@
 import { childAt, type Program } from "@foldmark/machine";
 import { openRange } from "@foldmark/machine/commitments";
 import { type Hex, hexToBytes } from "viem";
-import { stageRecord } from "../../../packages/node/src/disputes/challengerMove.ts";
+import { stageRecord } from "../../../packages/node/src/disputes/game/challengerMove.ts";
 import type { Draws } from "../deep.ts";
 import { look, moveAsChallenger, moveAsPayee, sendAsPayee } from "./duties.ts";
 import { type Ask, calls, send } from "./moves.ts";

@@ -1,9 +1,9 @@
 // Every game of a court from its events and their times alone.
 import { heightOf, type Position } from "@foldmark/machine";
 import { bytesToHex, type Hex, zeroHash } from "viem";
-import { positionOf } from "../../../packages/node/src/disputes/court.ts";
-import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
-import type { Game, Turn } from "../../../packages/node/src/disputes/game.ts";
+import { positionOf } from "../../../packages/node/src/disputes/court/court.ts";
+import type { CourtEvent } from "../../../packages/node/src/disputes/game/courtEvents.ts";
+import type { Game, Turn } from "../../../packages/node/src/disputes/game/game.ts";
 import { type Cap, type Clock, type ClockTerms, capped, clockAtOpening, deadlineOf, passed } from "./clocks.ts";
 
 type ReplayedCase = {

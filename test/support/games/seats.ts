@@ -1,11 +1,11 @@
 // The two seats of a game as the node's own strategy plays them, on any chain.
 
-import { type ChallengerMove, challengerMove } from "../../../packages/node/src/disputes/challengerMove.ts";
-import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
-import { takeReveals } from "../../../packages/node/src/disputes/courtEvents.ts";
-import type { Dispute, Game } from "../../../packages/node/src/disputes/game.ts";
-import { type PayeeMove, payeeMove } from "../../../packages/node/src/disputes/payeeMove.ts";
-import { RevealedTree } from "../../../packages/node/src/disputes/revealedTree.ts";
+import { type ChallengerMove, challengerMove } from "../../../packages/node/src/disputes/game/challengerMove.ts";
+import type { CourtEvent } from "../../../packages/node/src/disputes/game/courtEvents.ts";
+import { takeReveals } from "../../../packages/node/src/disputes/game/courtEvents.ts";
+import type { Dispute, Game } from "../../../packages/node/src/disputes/game/game.ts";
+import { type PayeeMove, payeeMove } from "../../../packages/node/src/disputes/game/payeeMove.ts";
+import { RevealedTree } from "../../../packages/node/src/disputes/game/revealedTree.ts";
 import type { Subject } from "./subject.ts";
 
 export type At = { game: Game; dispute: Dispute; now: number };

@@ -12,8 +12,8 @@ import { claimedRoot, leafHash, listRoot, requestRoot, weightsRoot } from "@fold
 import type { RandomJob } from "@foldmark/machine/testing";
 import { type Preimage, toHash } from "@foldmark/protocol";
 import { bytesToHex } from "viem";
-import type { DisputeTrace } from "../../../packages/node/src/disputes/disputeTrace.ts";
-import { localTrace } from "../../../packages/node/src/disputes/localTrace.ts";
+import type { DisputeTrace } from "../../../packages/node/src/disputes/traces/disputeTrace.ts";
+import { localTrace } from "../../../packages/node/src/disputes/traces/localTrace.ts";
 
 /** What a payee can show of a tree. What it cannot is undefined: a root from nowhere has nothing under it. */
 export type Shown = Pick<DisputeTrace, "root"> & Partial<Pick<DisputeTrace, "nodes" | "leaf">>;

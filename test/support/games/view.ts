@@ -1,8 +1,8 @@
 // The court as players read it.
 import { type Address, formatLog, type Hex, hexToBytes, parseEventLogs, type RpcLog, zeroAddress } from "viem";
-import { positionOf } from "../../../packages/node/src/disputes/court.ts";
-import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
-import { type Dispute, type Game, TURNS } from "../../../packages/node/src/disputes/game.ts";
+import { positionOf } from "../../../packages/node/src/disputes/court/court.ts";
+import type { CourtEvent } from "../../../packages/node/src/disputes/game/courtEvents.ts";
+import { type Dispute, type Game, TURNS } from "../../../packages/node/src/disputes/game/game.ts";
 import { courtAbi, paymentChannelsAbi } from "../../../packages/protocol/src/abi.ts";
 import type { GameChain } from "./chain.ts";
 

@@ -1,8 +1,8 @@
 // A market in the middle of its disputes: who is there, what has been signed, what the court has said.
 import { type Address, type Hex, numberToHex } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
-import { roundsOf } from "../../../packages/node/src/disputes/cost.ts";
-import type { CourtEvent } from "../../../packages/node/src/disputes/courtEvents.ts";
+import { roundsOf } from "../../../packages/node/src/disputes/court/cost.ts";
+import type { CourtEvent } from "../../../packages/node/src/disputes/game/courtEvents.ts";
 import type { Draws } from "../deep.ts";
 import type { Sent } from "./chain.ts";
 import { clockTerms } from "./clocks.ts";

@@ -1,7 +1,7 @@
 import type { Address, Hash, Hex } from "viem";
 import { chainError } from "../chain/market.ts";
-import type { CourtReader } from "./court.ts";
-import { type ChallengedEvent, readChallenges } from "./courtEvents.ts";
+import type { CourtReader } from "./court/court.ts";
+import { type ChallengedEvent, readChallenges } from "./game/courtEvents.ts";
 
 /** A challenge against this payee, as its opening said. */
 export type SeenChallenge = {

@@ -5,13 +5,13 @@ import type { Sender } from "../chain/transact.ts";
 import type { OpenedModel } from "../engine/openModel.ts";
 import type { Ledger } from "../store/ledger.ts";
 import { ChallengeWatch, type SeenChallenge } from "./challengeWatch.ts";
-import type { CourtReader } from "./court.ts";
-import { courtMoves } from "./courtMoves.ts";
-import type { DisputeTrace, OpenTrace } from "./disputeTrace.ts";
-import { type Game, isOver } from "./game.ts";
+import type { CourtReader } from "./court/court.ts";
+import { courtMoves } from "./court/courtMoves.ts";
+import { type Game, isOver } from "./game/game.ts";
 import { Player } from "./player.ts";
 import { answerByDigest, type DefendedAnswer } from "./storedAnswers.ts";
-import { TraceShelf } from "./traceShelf.ts";
+import type { DisputeTrace, OpenTrace } from "./traces/disputeTrace.ts";
+import { TraceShelf } from "./traces/traceShelf.ts";
 
 export type DefenderDeps = {
   court: CourtReader;

@@ -12,14 +12,14 @@ import type { Logger } from "@foldmark/service";
 import type { Hex } from "viem";
 import { readProvider } from "../chain/market.ts";
 import type { Sender } from "../chain/transact.ts";
-import type { CourtReader } from "./court.ts";
-import { readChallenges } from "./courtEvents.ts";
-import { type CourtMoves, courtMoves, type Moved } from "./courtMoves.ts";
-import type { DisputedJob, DisputeTrace, OpenTrace } from "./disputeTrace.ts";
-import { endExpired } from "./expired.ts";
-import { isOver, type Turn } from "./game.ts";
+import type { CourtReader } from "./court/court.ts";
+import { type CourtMoves, courtMoves, type Moved } from "./court/courtMoves.ts";
+import { endExpired } from "./court/expired.ts";
+import { readChallenges } from "./game/courtEvents.ts";
+import { isOver, type Turn } from "./game/game.ts";
 import { type Look, Player, revertName } from "./player.ts";
-import { treeClient } from "./treeClient.ts";
+import type { DisputedJob, DisputeTrace, OpenTrace } from "./traces/disputeTrace.ts";
+import { treeClient } from "./tree/treeClient.ts";
 
 /** A signed answer that is to be challenged, with everything that it is about. */
 export type ChallengedAnswer = {

@@ -2,17 +2,17 @@ import { isLeaf, type Program } from "@foldmark/machine";
 import { chainNow, codeOf, FoldmarkError, type Preimage } from "@foldmark/protocol";
 import type { Logger } from "@foldmark/service";
 import type { Hex } from "viem";
-import { type ChallengerMove, challengerMove } from "./challengerMove.ts";
-import type { CourtReader } from "./court.ts";
-import { readGameEvents, takeReveals } from "./courtEvents.ts";
-import type { CourtMoves, Moved } from "./courtMoves.ts";
-import { descend } from "./descent.ts";
-import type { DisputeTrace } from "./disputeTrace.ts";
-import { endExpired } from "./expired.ts";
-import type { Dispute, Game } from "./game.ts";
-import { type PayeeMove, payeeMove } from "./payeeMove.ts";
-import { isSame, RevealedTree } from "./revealedTree.ts";
-import type { TreeSource } from "./treeSource.ts";
+import type { CourtReader } from "./court/court.ts";
+import type { CourtMoves, Moved } from "./court/courtMoves.ts";
+import { endExpired } from "./court/expired.ts";
+import { type ChallengerMove, challengerMove } from "./game/challengerMove.ts";
+import { readGameEvents, takeReveals } from "./game/courtEvents.ts";
+import { descend } from "./game/descent.ts";
+import type { Dispute, Game } from "./game/game.ts";
+import { type PayeeMove, payeeMove } from "./game/payeeMove.ts";
+import { isSame, RevealedTree } from "./game/revealedTree.ts";
+import type { DisputeTrace } from "./traces/disputeTrace.ts";
+import type { TreeSource } from "./tree/treeSource.ts";
 
 /** Where a game stands after a look at it. `moved` is the move that this look made. */
 export type Look = {

@@ -1,5 +1,5 @@
 import { childAt, descendants, isLeaf, type Position, type Program, rootPosition } from "@foldmark/machine";
-import type { DisputeTrace } from "./disputeTrace.ts";
+import type { DisputeTrace } from "../traces/disputeTrace.ts";
 import { isSame, type RevealedLeaf, type RevealedTree } from "./revealedTree.ts";
 
 /** How far the search for the first wrong leaf has come: the leaf itself, or the node under which something must be shown. */

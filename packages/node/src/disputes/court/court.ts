@@ -1,8 +1,8 @@
 import type { List, Position } from "@foldmark/machine";
 import { courtAbi, paymentChannelsAbi, refereeAbi } from "@foldmark/protocol/abi";
 import { type Address, bytesToHex, type Hex, hexToBytes } from "viem";
-import { chainError, type Market } from "../chain/market.ts";
-import { type Dispute, type Game, TURNS } from "./game.ts";
+import { chainError, type Market } from "../../chain/market.ts";
+import { type Dispute, type Game, TURNS } from "../game/game.ts";
 
 /** Constants of the court. Amounts in base units of the settlement token, times in seconds. */
 export type CourtTerms = {

@@ -1,5 +1,5 @@
 import type { ElementAt, FoldTensor, Position, Refutation } from "@foldmark/machine";
-import type { Reveal, RevealedLeaf } from "./revealedTree.ts";
+import type { Reveal, RevealedLeaf } from "../game/revealedTree.ts";
 
 /** A job whose trace is asked for, and the folder of its model package. */
 export type DisputedJob = { folder: string; T: number; request: Uint8Array[]; claimed: Uint8Array[] };

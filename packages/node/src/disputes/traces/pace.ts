@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { examineProgram, isLeaf, type Position, type Program, rootPosition } from "@foldmark/machine";
-import type { AnswerEngine } from "../engine/answerEngine.ts";
-import type { OpenedModel } from "../engine/openModel.ts";
-import { roundsOf } from "./cost.ts";
+import type { AnswerEngine } from "../../engine/answerEngine.ts";
+import type { OpenedModel } from "../../engine/openModel.ts";
+import { roundsOf } from "../court/cost.ts";
 import type { OpenTrace } from "./disputeTrace.ts";
 
 /** What building and showing the trace of one job took. Times in seconds. */

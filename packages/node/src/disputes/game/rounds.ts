@@ -1,7 +1,7 @@
 import type { Position } from "@foldmark/machine";
 import type { Address, Hex } from "viem";
-import { chainError } from "../chain/market.ts";
-import { type CourtReader, positionOf } from "./court.ts";
+import { chainError } from "../../chain/market.ts";
+import { type CourtReader, positionOf } from "../court/court.ts";
 import type { CourtEvent } from "./courtEvents.ts";
 
 /** One event of a game, as a person reads it. Times in unix seconds, `interval` in elements of the list. */

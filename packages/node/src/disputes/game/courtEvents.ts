@@ -1,7 +1,7 @@
 import type { courtAbi } from "@foldmark/protocol/abi";
 import { type Address, formatLog, type Hex, numberToHex, type ParseEventLogsReturnType, parseEventLogs } from "viem";
-import { chainError } from "../chain/market.ts";
-import { type CourtReader, positionOf } from "./court.ts";
+import { chainError } from "../../chain/market.ts";
+import { type CourtReader, positionOf } from "../court/court.ts";
 import type { Reveal, RevealedLeaf, RevealedTree } from "./revealedTree.ts";
 
 /** An event of the court, decoded. */

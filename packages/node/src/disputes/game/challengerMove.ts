@@ -9,8 +9,8 @@ import {
 } from "@foldmark/machine";
 import { leafHash, openRange } from "@foldmark/machine/commitments";
 import { FoldmarkError } from "@foldmark/protocol";
+import type { DisputeTrace } from "../traces/disputeTrace.ts";
 import { descend, leftmostDifference } from "./descent.ts";
-import type { DisputeTrace } from "./disputeTrace.ts";
 import { type Dispute, type Game, isOver } from "./game.ts";
 import { isSame, type RevealedTree } from "./revealedTree.ts";
 

@@ -1,8 +1,8 @@
 import { FoldmarkError, isSameAddress } from "@foldmark/protocol";
 import express, { type Request, Router } from "express";
 import { z } from "zod";
-import type { Defender } from "./defender.ts";
-import { placeOf, positionAt } from "./place.ts";
+import type { Defender } from "../defender.ts";
+import { placeOf, positionAt } from "../game/place.ts";
 import { ACCESS_HEADER, ACCESS_SECONDS, readAccess } from "./treeAccess.ts";
 import { leafRequestSchema, leafResponseCodec, nodesRequestSchema, nodesResponseCodec } from "./treeWire.ts";
 

@@ -1,5 +1,5 @@
 import type { Program } from "@foldmark/machine";
-import { chainError } from "../chain/market.ts";
+import { chainError } from "../../chain/market.ts";
 import { gasOfChallenge, gasOfDefence } from "./cost.ts";
 import type { CourtReader } from "./court.ts";
 

@@ -7,7 +7,7 @@ import {
   stepsOf,
   stepsPosition,
 } from "@foldmark/machine";
-import { REVEAL_DEPTH } from "./game.ts";
+import { REVEAL_DEPTH } from "../game/game.ts";
 
 /** Gas of the moves, a little above the largest that was measured on a model of 577 stages at T = 512. */
 export const MOVE_GAS = {

@@ -1,6 +1,6 @@
 import type { Hex } from "viem";
+import { readChallenges } from "../game/courtEvents.ts";
 import type { CourtReader } from "./court.ts";
-import { readChallenges } from "./courtEvents.ts";
 import type { CourtMoves } from "./courtMoves.ts";
 
 /** Challenges of one transaction: some 20,000 gas each. */

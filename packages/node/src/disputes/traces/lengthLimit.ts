@@ -1,9 +1,9 @@
 import { type AssetId, codeOf, FoldmarkError } from "@foldmark/protocol";
 import type { Logger } from "@foldmark/service";
 import { z } from "zod";
-import type { AnswerEngine } from "../engine/answerEngine.ts";
-import type { OpenedModel } from "../engine/openModel.ts";
-import type { Ledger } from "../store/ledger.ts";
+import type { AnswerEngine } from "../../engine/answerEngine.ts";
+import type { OpenedModel } from "../../engine/openModel.ts";
+import type { Ledger } from "../../store/ledger.ts";
 import type { OpenTrace } from "./disputeTrace.ts";
 import { LONGEST_DEFENCE, longestDefended, measurePace, type Pace } from "./pace.ts";
 

@@ -2,9 +2,9 @@ import type { Refutation } from "@foldmark/machine";
 import { type Answer, FoldmarkError, type Preimage, toCompactSignature } from "@foldmark/protocol";
 import { paymentChannelsAbi } from "@foldmark/protocol/abi";
 import { erc20Abi, type Hex, type TransactionReceipt } from "viem";
-import { chainError } from "../chain/market.ts";
-import type { Sender } from "../chain/transact.ts";
-import type { ChallengerMove, StageRecord } from "./challengerMove.ts";
+import { chainError } from "../../chain/market.ts";
+import type { Sender } from "../../chain/transact.ts";
+import type { ChallengerMove, StageRecord } from "../game/challengerMove.ts";
 import { type CourtReader, hexOf } from "./court.ts";
 
 /** Gas that a move may take at most; what needs more is refused before it is sent. The largest is the protocol's own limit of a transaction. */

@@ -1,6 +1,6 @@
 import { FoldmarkError } from "@foldmark/protocol";
 import type { Address } from "viem";
-import { chainError, type Market } from "../chain/market.ts";
+import { chainError, type Market } from "../../chain/market.ts";
 
 /** Fees rise while a game goes on: a defence is reckoned at twice the present price. */
 const PRICE_FACTOR = 2n;

@@ -1,5 +1,5 @@
 import type { Position } from "@foldmark/machine";
-import type { Reveal, RevealedLeaf } from "./revealedTree.ts";
+import type { Reveal, RevealedLeaf } from "../game/revealedTree.ts";
 
 /** Shows parts of a payee's tree off the chain. What it shows is checked by whoever asks, who waits until the signal. */
 export type TreeSource = {

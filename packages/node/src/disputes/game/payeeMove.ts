@@ -1,5 +1,5 @@
 import { isLeaf } from "@foldmark/machine";
-import type { DisputeTrace } from "./disputeTrace.ts";
+import type { DisputeTrace } from "../traces/disputeTrace.ts";
 import { type Dispute, type Game, isOver, REVEAL_DEPTH } from "./game.ts";
 
 /** What the payee's seat does next. */

@@ -2,7 +2,7 @@ import type { Position } from "@foldmark/machine";
 import { FoldmarkError } from "@foldmark/protocol";
 import type { Hex } from "viem";
 import type { z } from "zod";
-import { placeOf } from "./place.ts";
+import { placeOf } from "../game/place.ts";
 import { ACCESS_HEADER, ACCESS_SECONDS, signAccess } from "./treeAccess.ts";
 import type { TreeSource } from "./treeSource.ts";
 import { leafResponseCodec, MAX_DEPTH, nodesResponseCodec } from "./treeWire.ts";
