@@ -28,23 +28,42 @@ export function parents(level: readonly Uint8Array[]): Uint8Array[] {
 export type Opening = { count: number; first: number; nodes: readonly Uint8Array[]; siblings: readonly Uint8Array[] };
 
 /**
- * Opens adjacent nodes of a list. Bottom up, each level has one sibling at the left if the range starts at an odd index,
- * then one at the right if it ends at an even index that is not the last. One node is a range of one.
+ * Where the siblings of adjacent nodes lie in a list of `count`. Bottom up, each level has one at the left if the range
+ * starts at an odd index, then one at the right if it ends at an even index that is not the last. One node is a range of
+ * one.
+ * @throws RangeError where the list has no such nodes
  */
-export function openRange(list: readonly Uint8Array[], first: number, length = 1): Opening {
-  if (!Number.isInteger(first) || !Number.isInteger(length) || first < 0 || length < 1 || first + length > list.length)
-    throw new RangeError(`${length} nodes from ${first} are no range of a list of ${list.length}.`);
-  const siblings: Uint8Array[] = [];
-  let level = list;
+export function* siblingsOf({ first, length, count }: { first: number; length: number; count: number }): Generator<{
+  height: number;
+  index: number;
+}> {
+  if (!Number.isInteger(first) || !Number.isInteger(length) || first < 0 || length < 1 || first + length > count)
+    throw new RangeError(`${length} nodes from ${first} are no range of a list of ${count}.`);
   let from = first;
   let to = first + length - 1;
-  while (level.length > 1) {
-    for (const sibling of [from % 2 === 1 ? level[from - 1] : undefined, to % 2 === 0 ? level[to + 1] : undefined])
-      if (sibling) siblings.push(sibling);
-    level = parents(level);
+  let size = count;
+  for (let height = 0; size > 1; height++) {
+    if (from % 2 === 1) yield { height, index: from - 1 };
+    if (to % 2 === 0 && to + 1 < size) yield { height, index: to + 1 };
     from >>= 1;
     to >>= 1;
+    size = (size + 1) >> 1;
   }
+}
+
+/** Every level of a list from its nodes up; the last has the root alone. */
+export function levelsOf(nodes: readonly Uint8Array[]): (readonly Uint8Array[])[] {
+  const levels = [nodes];
+  for (let level = nodes; level.length > 1; levels.push(level)) level = parents(level);
+  return levels;
+}
+
+/** Opens adjacent nodes of a list. @throws RangeError where the list has no such nodes */
+export function openRange(list: readonly Uint8Array[], first: number, length = 1): Opening {
+  const levels = levelsOf(list);
+  const siblings = [...siblingsOf({ first, length, count: list.length })].map(
+    ({ height, index }) => levels[height]?.[index] as Uint8Array,
+  );
   return { count: list.length, first, nodes: list.slice(first, first + length), siblings };
 }
 

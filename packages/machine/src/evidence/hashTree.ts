@@ -1,4 +1,4 @@
-import { HASH_BYTES } from "../commitments/tree.ts";
+import { HASH_BYTES, siblingsOf } from "../commitments/tree.ts";
 import { nodeHash } from "../hash.ts";
 
 /** A list of nodes with every level above it, so that any part of it is opened without hashing it again. */
@@ -32,25 +32,6 @@ export class HashTree {
   siblings(first: number, length = 1): Uint8Array[] {
     const count = (this.#levels[0]?.length ?? 0) / HASH_BYTES;
     return [...siblingsOf({ first, length, count })].map(({ height, index }) => this.node(height, index));
-  }
-}
-
-/** Where the siblings of adjacent nodes lie in a list of `count`: at each level up, the left one, then the right one. */
-export function* siblingsOf({ first, length, count }: { first: number; length: number; count: number }): Generator<{
-  height: number;
-  index: number;
-}> {
-  if (first < 0 || length < 1 || first + length > count)
-    throw new RangeError(`${length} nodes from ${first} are no range of a list of ${count}.`);
-  let from = first;
-  let to = first + length - 1;
-  let size = count;
-  for (let height = 0; size > 1; height++) {
-    if (from % 2 === 1) yield { height, index: from - 1 };
-    if (to % 2 === 0 && to + 1 < size) yield { height, index: to + 1 };
-    from >>= 1;
-    to >>= 1;
-    size = (size + 1) >> 1;
   }
 }
 

@@ -1,9 +1,9 @@
+import { siblingsOf } from "../commitments/tree.ts";
 import { MachineError } from "../errors.ts";
 import type { Program } from "../program.ts";
 import { leavesPosition } from "../trace/position.ts";
 import type { FoldTensor, OpenedLeaves, Trace } from "../trace/trace.ts";
 import { listsAbove } from "../trace/tree.ts";
-import { siblingsOf } from "./hashTree.ts";
 import type { NodeAt, RevealedNodes } from "./revealedNodes.ts";
 
 /** The first leaf in which a payee's trace differs from one's own, with the bytes that the payee has shown. */

@@ -1,4 +1,5 @@
 import { LEAF_BYTES, tensorLeaves } from "../commitments/tensor.ts";
+import { levelsOf } from "../commitments/tree.ts";
 import { elementBytes, readElement } from "../elements.ts";
 import type { ConstantSource, Job } from "../engine.ts";
 import { MachineError } from "../errors.ts";
@@ -9,7 +10,7 @@ import { assertWellFormed } from "../validate/wellFormed.ts";
 import { firstNotOne } from "./firstFalse.ts";
 import { foldAt, foldTensorBytes, placeOfElement, stageAt, stepsOf } from "./layout.ts";
 import type { ElementAt, FoldTensor, Trace } from "./trace.ts";
-import { levelsOf, traceOver } from "./tree.ts";
+import { traceOver } from "./tree.ts";
 
 /** A tensor's elements, given instead of computed. */
 export type GivenTensor = { of: FoldTensor; bytes: Uint8Array };
@@ -41,8 +42,8 @@ export function traceInMemory(
 
 /** A trace over tensors that are given as bytes, each asked for once: what a program computed, or what a liar writes. */
 export function traceFromTensors(program: Program, T: number, tensor: (of: FoldTensor) => Uint8Array): Trace {
-  const tensors = new Map<string, { bytes: Uint8Array; levels: Uint8Array[][] }>();
-  const lists = new Map<string, Uint8Array[][]>();
+  const tensors = new Map<string, { bytes: Uint8Array; levels: (readonly Uint8Array[])[] }>();
+  const lists = new Map<string, (readonly Uint8Array[])[]>();
   const hashed = (of: FoldTensor): Uint8Array => {
     const bytes = tensor(of);
     const levels = levelsOf(tensorLeaves(bytes));
@@ -114,7 +115,7 @@ function giveTensor(evaluation: Evaluation, program: Program, { of, bytes, T }: 
 }
 
 const tensorKey = ({ stage, fold, t }: FoldTensor): string => `${stage} ${fold} ${t}`;
-const rootOf = (levels: Uint8Array[][]): Uint8Array => levels.at(-1)?.[0] ?? new Uint8Array(32);
+const rootOf = (levels: (readonly Uint8Array[])[]): Uint8Array => levels.at(-1)?.[0] ?? new Uint8Array(32);
 
 /** [t][e] to [e][t]. */
 const timeInnermost = (matrices: readonly bigint[][]): bigint[] =>

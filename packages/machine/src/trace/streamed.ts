@@ -1,5 +1,5 @@
 import { LEAF_BYTES, tensorLeaves } from "../commitments/tensor.ts";
-import { listRoot } from "../commitments/tree.ts";
+import { levelsOf, listRoot } from "../commitments/tree.ts";
 import { BYTES, type Program } from "../program.ts";
 import type { Recording, Steps } from "../wasm/index.ts";
 import { firstNotOne } from "./firstFalse.ts";
@@ -10,10 +10,10 @@ import { PieceCache } from "./pieces.ts";
 import { isOneTensor } from "./plan.ts";
 import type { Position } from "./position.ts";
 import type { FoldTensor, Trace } from "./trace.ts";
-import { levelsOf, traceOver } from "./tree.ts";
+import { traceOver } from "./tree.ts";
 
 /** Levels of a part of a list from its elements up, and the elements' bytes where they are leaves. */
-type Piece = { levels: Uint8Array[][]; data: Uint8Array; bytes: number };
+type Piece = { levels: (readonly Uint8Array[])[]; data: Uint8Array; bytes: number };
 
 type Parts = {
   program: Program;
@@ -120,8 +120,8 @@ function stepsPiece(replays: Replays, { stage, first, end }: { stage: number; fi
 }
 
 /** Roots of the tensors of each step of a loop. */
-function foldRoots(replays: Replays, of: Steps): Uint8Array[][] {
-  const roots: Uint8Array[][] = Array.from({ length: of.end - of.from }, () => []);
+function foldRoots(replays: Replays, of: Steps): (readonly Uint8Array[])[] {
+  const roots: (readonly Uint8Array[])[] = Array.from({ length: of.end - of.from }, () => []);
   showLoop(replays, of, (bytes, { fold, t }) => {
     (roots[t - of.from] as Uint8Array[])[fold] = listRoot(tensorLeaves(bytes));
   });
@@ -163,7 +163,8 @@ const pieceOfList = (elements: Uint8Array[]): Piece => {
   return { levels, data: new Uint8Array(0), bytes: nodeBytes(levels) };
 };
 /** A hash is an object of its own: about four times its 32 bytes. */
-const nodeBytes = (levels: Uint8Array[][]): number => levels.reduce((sum, { length }) => sum + length * 128, 0);
+const nodeBytes = (levels: (readonly Uint8Array[])[]): number =>
+  levels.reduce((sum, { length }) => sum + length * 128, 0);
 
 const found = (node: Uint8Array | undefined): Uint8Array => {
   if (node === undefined) throw new RangeError("The trace has no such node.");

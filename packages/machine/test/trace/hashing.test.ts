@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { tensorLeaves } from "../../src/commitments/index.ts";
+import { levelsOf } from "../../src/commitments/tree.ts";
 import { taggedHash } from "../../src/hash.ts";
 import { HashLanes } from "../../src/trace/hashLanes.ts";
 import { CONSTANTS_AT, FREE_AT, hashItems, shaConstants } from "../../src/trace/shaLanes.ts";
 import { TensorStream } from "../../src/trace/tensorStream.ts";
-import { levelsOf } from "../../src/trace/tree.ts";
 import { instantiate } from "../../src/wasm/asm.ts";
 import { webAssembly } from "../../src/wasm/webassembly.ts";
 import { hex } from "../support/knownPrograms.ts";

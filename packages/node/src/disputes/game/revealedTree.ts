@@ -6,6 +6,7 @@ import {
   type Position,
   type Program,
   positionKey,
+  RevealedNodes,
   rootPosition,
 } from "@foldmark/machine";
 import { HASH_BYTES, leafHash, parents } from "@foldmark/machine/commitments";
@@ -21,14 +22,16 @@ export type RevealedLeaf = { position: Position; data: Uint8Array };
 export class RevealedTree {
   readonly #program: Program;
   readonly #T: number;
-  readonly #nodes = new Map<string, Uint8Array>();
+  readonly #nodes = new RevealedNodes();
   readonly #leaves = new Map<string, RevealedLeaf>();
   readonly #reveals = new Map<string, Reveal>();
 
   constructor({ program, T, root }: { program: Program; T: number; root: Uint8Array }) {
     this.#program = program;
     this.#T = T;
-    this.#put(rootPosition(program), root);
+    const top = rootPosition(program);
+    this.#nodes.add(top, 0, [root]);
+    if (top.height === 0) this.#enter(top, root);
   }
 
   /** In the order in which they were taken: each under a node of those before. */
@@ -37,7 +40,7 @@ export class RevealedTree {
   }
 
   node(at: Position): Uint8Array | undefined {
-    return this.#nodes.get(positionKey(at));
+    return this.#nodes.node(at);
   }
 
   leaf(at: Position): RevealedLeaf | undefined {
@@ -55,12 +58,10 @@ export class RevealedTree {
     const { height, first, count } = descendants(position, depth);
     // a byte that moves from one node to its neighbour leaves what they hash to as it is
     if (nodes.length !== count || nodes.some((node) => node.length !== HASH_BYTES)) return false;
-    const levels = [nodes];
-    for (let level = 0; level < depth; level++) levels.push(parents(levels[level] ?? []));
-    if (!isSame(levels[depth]?.[0], this.node(position))) return false;
-    for (const [up, level] of levels.entries())
-      for (const [i, hash] of level.entries())
-        this.#put({ ...position, height: height + up, index: Math.floor(first / 2 ** up) + i }, hash);
+    if (!isSame(above(nodes, depth), this.node(position))) return false;
+    this.#nodes.add(position, depth, nodes);
+    if (height === 0)
+      for (const [i, hash] of nodes.entries()) this.#enter({ ...position, height, index: first + i }, hash);
     const known = this.under(position);
     if (!known || known.depth < depth) this.#reveals.set(positionKey(position), { position, depth, nodes });
     return true;
@@ -75,11 +76,18 @@ export class RevealedTree {
     return true;
   }
 
-  #put(at: Position, hash: Uint8Array): void {
-    this.#nodes.set(positionKey(at), hash);
-    if (at.height > 0 || at.list === "leaves") return;
-    this.#nodes.set(positionKey(childAt(at, 0, at.index, { program: this.#program, T: this.#T })), hash);
+  /** What lies under an element of a list is the next list's root, and has the same hash. */
+  #enter(at: Position, hash: Uint8Array): void {
+    if (at.list === "leaves") return;
+    this.#nodes.add(childAt(at, 0, at.index, { program: this.#program, T: this.#T }), 0, [hash]);
   }
+}
+
+/** The node `depth` levels above adjacent ones. */
+function above(nodes: readonly Uint8Array[], depth: number): Uint8Array | undefined {
+  let level = nodes;
+  for (let up = 0; up < depth; up++) level = parents(level);
+  return level[0];
 }
 
 export function isSame(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
