@@ -35,4 +35,11 @@ export { type FoldIntervalOptions, type FoldIntervals, foldIntervals } from "./v
 export { claimedBeforeLast, differingRequest, type RequestUse, requestBeforeLast } from "./validate/inputUse.ts";
 export { isPerStep, type StepwiseReason, stepwiseReasons } from "./validate/stepwise.ts";
 export { assertWellFormed, expressionsOf, type FoldExpressions } from "./validate/wellFormed.ts";
-export { type Explanation, openWasm, openWasmWith, type WasmEngine, type WasmOptions } from "./wasm/index.ts";
+export {
+  type Explanation,
+  openWasm,
+  openWasmWith,
+  type ProfiledFold,
+  type WasmEngine,
+  type WasmOptions,
+} from "./wasm/index.ts";

@@ -8,7 +8,7 @@ import { ASKED, aReceipt, asJson, openWorld } from "../../sdk/test/receipts.ts";
 import { runCli } from "../src/cli.ts";
 import { COMMANDS } from "../src/commands/index.ts";
 import { aFolder } from "./aFolder.ts";
-import { simulationPackage } from "./tinyPackage.ts";
+import { simulationPackage, tinyChatPackage } from "./tinyPackage.ts";
 
 async function foldmark(
   args: string[],
@@ -130,6 +130,29 @@ describe("foldmark models", () => {
     const { out } = await foldmark(["models", "list", "--json"], { home });
     expect(JSON.parse(out).data.models).toMatchObject([{ asset: made.data.asset, isServed: false }]);
     expect((await foldmark(["models", "list"], { home })).out).toContain(made.data.asset);
+  });
+
+  it("explains how a chat and a simulation are computed: every fold, its class, range and share", async () => {
+    const home = aFolder();
+    await foldmark(["models", "import", "monte-carlo"], { home });
+    const chat = await tinyChatPackage();
+    for (const name of ["monte-carlo", chat.folder]) {
+      const { data } = JSON.parse((await foldmark(["models", "explain", name, "--json"], { home })).out);
+      expect(data.folds.length).toBeGreaterThan(5);
+      const shares = data.folds.map(({ share }: { share: number }) => share);
+      expect(shares.reduce((sum: number, share: number) => sum + share, 0)).toBeCloseTo(1);
+      for (const fold of data.folds) expect(BigInt(fold.interval.lo) <= BigInt(fold.interval.hi)).toBe(true);
+    }
+    const { out } = await foldmark(["models", "explain", chat.folder], { home });
+    expect(out).toContain("class and kernel");
+    expect(out).toMatch(/0\.0 +i32\[1, \d+\] +vector +vector +-?\d+ \.\. \d+ +\d+\.\d\d %/);
+  });
+
+  it("explains nothing that is not there", async () => {
+    expect(await foldmark(["models", "explain", "nothing"])).toMatchObject({
+      exit: 8,
+      err: expect.stringContaining("nothing"),
+    });
   });
 
   it.each([

@@ -21,7 +21,7 @@ import { type CompiledFold, compileFolds } from "./compile.ts";
 import { placeConstants } from "./constants.ts";
 import { dotFormOf } from "./dotForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
-import { type Explanation, explainFold } from "./explain.ts";
+import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
 import { compileKernels } from "./kernels.ts";
 import { runLastStage } from "./lastStage.ts";
@@ -43,8 +43,10 @@ export type WasmEngine = Engine & {
   readonly usedBytes: number;
   /** Memory that a session of so many steps keeps, without its request. */
   sessionBytes(steps: number): number;
-  /** How each fold is computed. */
+  /** How each fold is computed, in the order of the program. */
   explain(): Explanation[];
+  /** `explain` with the time that each fold takes while `work` uses this engine. Measuring costs a few percent. */
+  profile(work: () => void): ProfiledFold[];
   /** Computes every element of a job, and shows those that are tapped. */
   record(job: Job, tapOf: TapOf): Recording;
 };
@@ -119,6 +121,18 @@ class CompiledEngine implements WasmEngine {
 
   explain(): Explanation[] {
     return this.#compiled.map(explainFold);
+  }
+
+  profile(work: () => void): ProfiledFold[] {
+    const { evaluator } = this.#parts;
+    const spent = new Float64Array(this.#compiled.length);
+    evaluator.spent = spent;
+    try {
+      work();
+    } finally {
+      evaluator.spent = undefined;
+    }
+    return this.explain().map((explanation, at) => ({ ...explanation, milliseconds: spent[at] as number }));
   }
 
   open({ request }: { request: TensorBytes[] }): Session {

@@ -60,6 +60,8 @@ export class Evaluator {
   readonly #lastFold: number;
   /** Places of the block's own buffers, set before a block is computed. */
   buffers: (Place | undefined)[] = [];
+  /** While somebody measures: milliseconds by fold. */
+  spent: Float64Array | undefined;
   #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
   #zeros = 0;
   #zeroBytes = 0;
@@ -118,9 +120,7 @@ export class Evaluator {
   block(rows: Row[]): void {
     for (const { folds, dot } of this.#segments) {
       if (dot) {
-        const fold = folds[0] as number;
-        const needing = rows.filter(({ needs }) => needs[fold]);
-        if (needing.length > 0) this.#matrixProduct(fold, needing);
+        this.rows(folds[0] as number, rows);
         continue;
       }
       for (const row of rows) for (const fold of folds) if (row.needs[fold]) this.fold(fold, row);
@@ -131,15 +131,19 @@ export class Evaluator {
   rows(fold: number, rows: Row[]): void {
     const needing = rows.filter(({ needs }) => needs[fold]);
     if (needing.length === 0) return;
+    const since = this.#now();
     if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
     else for (const row of needing) this.#run(fold, row, 0);
+    this.#spend(fold, since);
   }
 
   /** Computes one fold for one row. */
   fold(fold: number, row: Row): void {
     const { dot } = this.#compiled[fold] as CompiledFold;
+    const since = this.#now();
     if (dot === undefined) this.#run(fold, row, 0);
     else this.#matrixProduct(fold, [row]);
+    this.#spend(fold, since);
   }
 
   /** Whether a checked load met a step that was not computed, since the last call. */
@@ -151,6 +155,14 @@ export class Evaluator {
       this.#arena.words[word] = 0;
     }
     return found;
+  }
+
+  #now(): number {
+    return this.spent === undefined ? 0 : performance.now();
+  }
+
+  #spend(fold: number, since: number): void {
+    if (this.spent !== undefined) this.spent[fold] = (this.spent[fold] ?? 0) + performance.now() - since;
   }
 
   #matrixProduct(fold: number, rows: Row[]): void {

@@ -218,6 +218,20 @@ describe("a session of a transformer", () => {
     expect(kernels.filter(({ kernel }) => kernel === "dot of runs")).toHaveLength(2 * shape.layers);
   });
 
+  it("says what each fold that was computed took, and nothing of the others", async () => {
+    const engine = await openWasmWith(program, source, {});
+    const session = engine.open({ request: request([1]) });
+    const folds = engine.profile(() => logitsOf(engine, session, someTokens(20), 20));
+    expect(folds.map(({ milliseconds, ...fold }) => fold)).toEqual(engine.explain());
+    const last = program.stages.length - 1;
+    for (const { stage, milliseconds } of folds) {
+      if (stage === last) expect(milliseconds).toBe(0);
+      else if (stage <= logits.stage) expect(milliseconds).toBeGreaterThan(0);
+    }
+    const before = engine.profile(() => {});
+    expect(before.every(({ milliseconds }) => milliseconds === 0)).toBe(true);
+  });
+
   it("refuses every call once the engine is closed", async () => {
     const engine = await openWasm(program, source);
     const session = engine.open({ request: request([1]) });

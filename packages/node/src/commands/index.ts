@@ -4,6 +4,7 @@ import { collect } from "./collect.ts";
 import type { Command } from "./command.ts";
 import { disputesList, disputesShow } from "./disputes.ts";
 import { init } from "./init.ts";
+import { modelsExplain } from "./modelsExplain.ts";
 import { modelsFetch } from "./modelsFetch.ts";
 import { modelsImport } from "./modelsImport.ts";
 import { modelsList } from "./modelsList.ts";
@@ -21,6 +22,7 @@ export const COMMANDS: readonly Command[] = [
   start,
   status,
   modelsList,
+  modelsExplain,
   modelsFetch,
   modelsImport,
   modelsRegister,

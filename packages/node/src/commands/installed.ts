@@ -32,3 +32,8 @@ export async function installedPackages({ packages }: Home, { models }: NodeConf
     }),
   );
 }
+
+/** The folder of an installed package, by its own name or its folder's; else what was given is a folder itself. */
+export function folderNamed(name: string, installed: readonly { name: string; folder: string }[]): string {
+  return installed.find((model) => model.name === name || path.basename(model.folder) === name)?.folder ?? name;
+}

@@ -3,7 +3,7 @@ import { families, openPackage } from "@foldmark/workloads";
 import { claimAlias } from "../chain/claimAlias.ts";
 import { registerModel } from "../chain/registerModel.ts";
 import { type Command, OPTION } from "./command.ts";
-import { installedPackages } from "./installed.ts";
+import { folderNamed, installedPackages } from "./installed.ts";
 import { openConfig, openNode } from "./openNode.ts";
 
 export const modelsRegister: Command = {
@@ -27,7 +27,7 @@ export const modelsRegister: Command = {
       packageUris: Array.isArray(options.packageUri) ? options.packageUri : [],
       parents: [],
     };
-    const folder = folderOf(String(args[0]), await installedPackages(context.home, await openConfig(input)));
+    const folder = folderNamed(String(args[0]), await installedPackages(context.home, await openConfig(input)));
     const model = await openPackage(folder, { families, verify: "once" });
     const { market, sender } = await openNode(input);
     const { asset, outcome, transaction } = await registerModel(market, sender, { model, terms });
@@ -51,10 +51,6 @@ export const modelsRegister: Command = {
     };
   },
 };
-
-function folderOf(name: string, installed: { name: string; folder: string }[]): string {
-  return installed.find((model) => model.name === name)?.folder ?? name;
-}
 
 function bps(text: unknown, { name, most }: { name: string; most: number }): number {
   const value = Number(text ?? 0);
