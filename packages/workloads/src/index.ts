@@ -84,8 +84,8 @@ export {
 } from "./simulations/option.ts";
 export type { ChatMessage } from "./templates/message.ts";
 export { type RenderOptions, renderChat } from "./templates/render.ts";
-export { type ChatFormat, renderChatTokens, renderChatTokensInWorker } from "./templates/tokens.ts";
-export { renderInWorker, type WorkerOptions } from "./templates/worker.ts";
+export { type ChatFormat, renderChatTokens } from "./templates/tokens.ts";
+export { renderChatTokensInWorker, renderInWorker, type WorkerOptions } from "./templates/worker.ts";
 export { tokenizerFromGguf } from "./tokenizers/fromGguf.ts";
 export { parseTokenizerSpec, type TokenizerSpec } from "./tokenizers/spec.ts";
 export type { Section } from "./tokenizers/splitter.ts";

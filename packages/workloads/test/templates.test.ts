@@ -3,8 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { WorkloadError } from "../src/errors.ts";
 import type { ChatMessage } from "../src/templates/message.ts";
 import { renderChat } from "../src/templates/render.ts";
-import { renderChatTokens, renderChatTokensInWorker } from "../src/templates/tokens.ts";
-import { renderInWorker } from "../src/templates/worker.ts";
+import { renderChatTokens } from "../src/templates/tokens.ts";
+import { renderChatTokensInWorker, renderInWorker } from "../src/templates/worker.ts";
 import { openTokenizer } from "../src/tokenizers/tokenizer.ts";
 import { smallByteTokenizer } from "./smallTokenizers.ts";
 

@@ -1,12 +1,14 @@
-import { closeSync, openSync, readSync } from "node:fs";
-import { BYTES, type ConstantSource, type Program, size, type TensorDecl } from "@foldmark/machine";
+import { BYTES, type Program, size, type TensorDecl } from "@foldmark/machine";
 import { WorkloadError } from "../errors.ts";
 
 /** Bytes of a constant. Its sizes are fixed ones, as every well-formed program has them. */
 export const constantBytes = ({ type, rows, cols }: TensorDecl): number => BYTES[type] * size.n(rows) * size.n(cols);
 
+/** Bytes of a file, from `offset` on. */
+export type Extent = { offset: number; bytes: number };
+
 /** Where the constants lie in `tensors.bin`: one after the other, in order, without gaps. */
-export function constantExtents(program: Program): { offset: number; bytes: number }[] {
+export function constantExtents(program: Program): Extent[] {
   let offset = 0;
   return program.constants.map((declaration) => {
     const extent = { offset, bytes: constantBytes(declaration) };
@@ -15,33 +17,10 @@ export function constantExtents(program: Program): { offset: number; bytes: numb
   });
 }
 
-/** Reads constants from `tensors.bin` when they are asked for. Throws `package.constant` for a number out of range. */
-export function constantsOf(path: string, program: Program): ConstantSource {
-  const extents = constantExtents(program);
-  return (index) => {
-    const extent = extents[index];
-    if (!extent) {
-      const message = `There is no constant ${index}, the program has ${extents.length}.`;
-      throw new WorkloadError("package.constant", message, { index, constants: extents.length });
-    }
-    return readExtent(path, extent);
-  };
-}
-
-function readExtent(path: string, { offset, bytes }: { offset: number; bytes: number }): Uint8Array {
-  const buffer = new Uint8Array(bytes);
-  const handle = openSync(path, "r");
-  try {
-    for (let filled = 0; filled < bytes; ) {
-      const read = readSync(handle, buffer, filled, Math.min(bytes - filled, 1 << 30), offset + filled);
-      if (read === 0) {
-        const message = `${path} ends before byte ${offset + bytes}.`;
-        throw new WorkloadError("package.size", message, { file: path, needed: offset + bytes, read: offset + filled });
-      }
-      filled += read;
-    }
-    return buffer;
-  } finally {
-    closeSync(handle);
-  }
+/** Where one of them lies. Throws `package.constant` for a number out of range. */
+export function extentOf(extents: readonly Extent[], index: number): Extent {
+  const extent = extents[index];
+  if (extent) return extent;
+  const message = `There is no constant ${index}, the program has ${extents.length}.`;
+  throw new WorkloadError("package.constant", message, { index, constants: extents.length });
 }

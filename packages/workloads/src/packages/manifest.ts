@@ -55,6 +55,8 @@ const manifest = z.strictObject({
 });
 
 export type Manifest = z.infer<typeof manifest>;
+/** What a manifest says of a file. */
+export type FileEntry = z.infer<typeof file>;
 
 /** The bytes whose SHA-256 is the packageHash. */
 export const encodeManifest = (value: Manifest): Uint8Array => new TextEncoder().encode(canonicalJson(value));
@@ -69,9 +71,11 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
   if (bytes.length > MAX_MANIFEST_BYTES) {
     throw refuse(`it has ${bytes.length} bytes, at most ${MAX_MANIFEST_BYTES} are read`, { sizeBytes: bytes.length });
   }
+  let text: string;
   let data: unknown;
   try {
-    data = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    data = JSON.parse(text);
   } catch (cause) {
     throw refuse(`it is no JSON (${(cause as Error).message})`);
   }
@@ -82,7 +86,7 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
     throw refuse(`${place || "its top"}: ${issue?.message}`, { path: place, issue: issue?.message });
   }
   const value = parsed.data;
-  if (!Buffer.from(encodeManifest(value)).equals(bytes)) throw refuse("it is not written in canonical form (RFC 8785)");
+  if (canonicalJson(value) !== text) throw refuse("it is not written in canonical form (RFC 8785)");
   checkFiles(value, refuse);
   return value;
 }

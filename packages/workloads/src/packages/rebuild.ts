@@ -5,7 +5,7 @@ import { canonicalJson } from "./canonicalJson.ts";
 import type { Families } from "./family.ts";
 import { toHex } from "./hex.ts";
 import type { Manifest } from "./manifest.ts";
-import { mustEqual } from "./verify.ts";
+import { mustEqual } from "./mustEqual.ts";
 
 const DERIVED = ["kind", "answers", "length", "stopIds"] as const;
 

@@ -6,10 +6,18 @@ import { listRoot, modelId, programRoot, sha256, tensorRoot } from "@foldmark/ma
 import { WorkloadError } from "../errors.ts";
 import { parseTokenizerSpec, type TokenizerSpec } from "../tokenizers/spec.ts";
 import { canonicalJson, type Json } from "./canonicalJson.ts";
-import { constantBytes, constantsOf } from "./constants.ts";
+import { constantsOf } from "./constantFile.ts";
+import { constantBytes } from "./constants.ts";
 import type { BuiltModel } from "./family.ts";
 import { type Hex, toHex } from "./hex.ts";
-import { decodeManifest, encodeManifest, MANIFEST_FILE, type Manifest, type PackageFile } from "./manifest.ts";
+import {
+  decodeManifest,
+  encodeManifest,
+  type FileEntry,
+  MANIFEST_FILE,
+  type Manifest,
+  type PackageFile,
+} from "./manifest.ts";
 
 /** A package but for its constants. */
 export type PackageParts = {
@@ -25,8 +33,6 @@ export type PackageParts = {
 };
 
 export type WrittenPackage = { manifest: Manifest; packageHash: Hex };
-
-type FileEntry = { sizeBytes: number; sha256: Hex };
 
 /**
  * Writes a package as one folder: all of it or nothing. It is made beside that folder, brought to disk and then renamed;

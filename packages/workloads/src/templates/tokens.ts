@@ -2,7 +2,6 @@ import type { Tokenizer } from "../tokenizers/tokenizer.ts";
 import { type GuardedMessages, guardMessages } from "./guard.ts";
 import type { ChatMessage } from "./message.ts";
 import { type RenderOptions, renderChat } from "./render.ts";
-import { renderInWorker, type WorkerOptions } from "./worker.ts";
 
 /** What turns a conversation into tokens: both come from one model package. */
 export type ChatFormat = { tokenizer: Tokenizer; template: string };
@@ -21,24 +20,15 @@ export function renderChatTokens(
   return encodeGuarded(tokenizer, guarded, text);
 }
 
-/** The same for a template from a stranger: it is rendered in a thread of its own, for a limited time. */
-export async function renderChatTokensInWorker(
-  { tokenizer, template }: ChatFormat,
-  messages: readonly ChatMessage[],
-  options: RenderOptions & WorkerOptions = {},
-): Promise<number[]> {
-  const guarded = guardMessages(tokenizer, template, messages);
-  const text = await renderInWorker(template, guarded.messages, { ...spellingsOf(tokenizer), ...options });
-  return encodeGuarded(tokenizer, guarded, text);
-}
-
-function encodeGuarded(tokenizer: Tokenizer, guarded: GuardedMessages, text: string): number[] {
+/** Tokens of a rendered text: control tokens where the template wrote them, text everywhere else. */
+export function encodeGuarded(tokenizer: Tokenizer, guarded: GuardedMessages, text: string): number[] {
   return tokenizer
     .split(text)
     .flatMap((section) => ("id" in section ? [section.id] : tokenizer.encode(guarded.restore(section.text))));
 }
 
-const spellingsOf = ({ bos, eos, tokenOf }: Tokenizer): RenderOptions => ({
+/** What a template calls `bos_token` and `eos_token`. */
+export const spellingsOf = ({ bos, eos, tokenOf }: Tokenizer): RenderOptions => ({
   ...(bos !== null && { bosToken: tokenOf(bos) }),
   ...(eos !== null && { eosToken: tokenOf(eos) }),
 });

@@ -1,7 +1,9 @@
 import { Worker } from "node:worker_threads";
 import { WorkloadError } from "../errors.ts";
+import { guardMessages } from "./guard.ts";
 import type { ChatMessage } from "./message.ts";
 import type { RenderOptions } from "./render.ts";
+import { type ChatFormat, encodeGuarded, spellingsOf } from "./tokens.ts";
 
 export type WorkerOptions = { deadlineMs?: number };
 
@@ -50,4 +52,15 @@ export async function renderInWorker(
     clearTimeout(timer);
     await worker.terminate();
   }
+}
+
+/** `renderChatTokens` for a template from a stranger. */
+export async function renderChatTokensInWorker(
+  { tokenizer, template }: ChatFormat,
+  messages: readonly ChatMessage[],
+  options: RenderOptions & WorkerOptions = {},
+): Promise<number[]> {
+  const guarded = guardMessages(tokenizer, template, messages);
+  const text = await renderInWorker(template, guarded.messages, { ...spellingsOf(tokenizer), ...options });
+  return encodeGuarded(tokenizer, guarded, text);
 }
