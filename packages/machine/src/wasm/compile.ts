@@ -9,7 +9,8 @@ import { compileFold } from "./foldFunction.ts";
 import type { Folds } from "./folds.ts";
 import { frameBytes, slotOffset } from "./frame.ts";
 import type { Slot } from "./graph.ts";
-import { loopFormOf } from "./loopForm.ts";
+import type { KernelFamily } from "./kernelFamily.ts";
+import { type LoopOptions, loopFormOf } from "./loopForm.ts";
 import { type Lowered, type LoweringOptions, lowerFold, type OperandFacts } from "./lower.ts";
 import type { Arena } from "./memory.ts";
 import { magnitude, ofType, type Range, range } from "./ranges.ts";
@@ -49,6 +50,8 @@ export type CompileOptions = {
   constants: LoadedConstant[];
   /** The program is served step by step, so the last stage records loads of steps that were not computed. */
   stepwise: boolean;
+  /** Kernels to do without. */
+  without: ReadonlySet<KernelFamily>;
 };
 
 type Draft = { code: FoldCode; options: LoweringOptions; dot: DotStep | undefined; range: Range };
@@ -57,7 +60,7 @@ type Draft = { code: FoldCode; options: LoweringOptions; dot: DotStep | undefine
 export function compileFolds(
   program: Program,
   folds: Folds,
-  { arena, constants, stepwise }: CompileOptions,
+  { arena, constants, stepwise, without }: CompileOptions,
 ): CompiledFold[] {
   const firstConstant = program.requests.length + program.claimed.length;
   const lastStage = program.stages.length - 1;
@@ -77,7 +80,7 @@ export function compileFolds(
       const known = site.via === "prev" ? undefined : ranges[folds.target(site) as number];
       return { ...operand, range: known ?? ofType[operand.type], checked: isChecked };
     });
-    const form = checked ? undefined : dotFormOf(program, code);
+    const form = checked || without.has("matrix") ? undefined : dotFormOf(program, code);
     const dot = form && dotStep(form, operands, constants[form.tensor - firstConstant]);
     const options: LoweringOptions = {
       maxT: program.maxT,
@@ -104,8 +107,8 @@ export function compileFolds(
     const lowered = lowerFold(first.code, commonOptions(group));
     const name = `f${Object.keys(functions).length}`;
     const checked = first.options.loadsStay;
-    functions[name] = compileFold(first.code, lowered, { checked });
-    const kernel = kernelName(first, lowered, checked);
+    functions[name] = compileFold(first.code, lowered, { checked, without });
+    const kernel = kernelName(first, lowered, { checked, without });
     for (const draft of group) shared.set(draft, { name, lowered, kernel });
   }
   const exports = instantiate(arena.memory, functions);
@@ -183,8 +186,8 @@ function commonOptions(group: Draft[]): LoweringOptions {
   };
 }
 
-function kernelName({ code, dot }: Draft, lowered: Lowered, checked: boolean): string {
-  const { runDot, vector } = loopFormOf(code, lowered, checked);
+function kernelName({ code, dot }: Draft, lowered: Lowered, options: LoopOptions): string {
+  const { runDot, vector } = loopFormOf(code, lowered, options);
   if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
   if (runDot !== undefined) return "dot of runs";
   const { rows, cols } = lowered;

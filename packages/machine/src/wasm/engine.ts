@@ -23,12 +23,14 @@ import { dotFormOf } from "./dotForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
+import type { KernelFamily } from "./kernelFamily.ts";
 import { compileKernels } from "./kernels.ts";
+import { knownAnswers, mismatches } from "./knownAnswers/index.ts";
+import type { KnownAnswer } from "./knownAnswers/knownAnswer.ts";
 import { runLastStage } from "./lastStage.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
 import { slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
-import { assertKernels } from "./selfTest.ts";
 import { keptLayout, WasmSession } from "./session.ts";
 import type { FoldCode } from "./sites.ts";
 import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
@@ -36,6 +38,8 @@ import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 export type WasmOptions = {
   /** Memory for constants, sessions and buffers together. A call that would need more fails with `machine.out_of_memory`. */
   memoryLimitBytes?: number;
+  /** Kernels to do without, because this machine was seen to compute them wrongly. */
+  without?: readonly KernelFamily[];
 };
 
 export type WasmEngine = Engine & {
@@ -43,6 +47,13 @@ export type WasmEngine = Engine & {
   readonly usedBytes: number;
   /** Memory that a session of so many steps keeps, without its request. */
   sessionBytes(steps: number): number;
+  /** Kernels that this engine does without: those it was told, and those whose known answers were wrong when it opened. */
+  readonly without: ReadonlySet<KernelFamily>;
+  /**
+   * Asks for the known answers once more, in the code as it has become by now: a compiler replaces it while it runs.
+   * @throws `machine.kernel_mismatch`, whose details name the `family` to do without
+   */
+  checkKernels(): void;
   /** How each fold is computed, in the order of the program. */
   explain(): Explanation[];
   /** `explain` with the time that each fold takes while `work` uses this engine. Measuring costs a few percent. */
@@ -68,21 +79,36 @@ export async function openWasmWith(
   assertWellFormed(program);
   const arena = new Arena(memoryLimitBytes);
   const kernels = compileKernels(arena.memory);
-  assertKernels(arena, kernels);
+  const answers = knownAnswers({ arena, kernels });
+  const wrong = mismatches(answers);
+  const unreplaceable = wrong.get("arithmetic");
+  if (unreplaceable !== undefined) throw unreplaceable;
+  const without = new Set([...(options.without ?? []), ...wrong.keys()]);
   const folds = readFolds(program);
-  const panels = new Set(folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []));
+  const panels = new Set(
+    without.has("matrix") ? [] : folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []),
+  );
   const placed = placeConstants(program, constants, { arena, kernels, panels });
   const stepwise = stepwiseReasons(program).length === 0;
-  const compiled = compileFolds(program, folds, { arena, constants: placed, stepwise });
+  const compiled = compileFolds(program, folds, { arena, constants: placed, stepwise, without });
   const evaluator = new Evaluator({ program, folds, compiled, arena, kernels });
-  return new CompiledEngine({ program, folds, arena, evaluator }, compiled, stepwise);
+  return new CompiledEngine({ program, folds, arena, evaluator }, { compiled, stepwise, without, answers });
 }
+
+type CompiledParts = {
+  compiled: CompiledFold[];
+  stepwise: boolean;
+  without: ReadonlySet<KernelFamily>;
+  answers: readonly KnownAnswer[];
+};
 
 class CompiledEngine implements WasmEngine {
   readonly backend = "wasm";
+  readonly without: ReadonlySet<KernelFamily>;
   readonly program: Program;
   readonly #parts: WholeJobParts;
   readonly #compiled: CompiledFold[];
+  readonly #answers: readonly KnownAnswer[];
   readonly #rules: SessionRules;
   readonly #isGiven: boolean[];
   readonly #session: SessionFolds;
@@ -93,11 +119,13 @@ class CompiledEngine implements WasmEngine {
   readonly #loops: FoldCode[];
   readonly #constantSteps: number;
 
-  constructor(parts: WholeJobParts, compiled: CompiledFold[], stepwise: boolean) {
+  constructor(parts: WholeJobParts, { compiled, stepwise, without, answers }: CompiledParts) {
     const { program, folds, arena, evaluator } = parts;
     this.program = program;
     this.#parts = parts;
     this.#compiled = compiled;
+    this.without = without;
+    this.#answers = answers;
     this.#stepwise = stepwise;
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
@@ -117,6 +145,11 @@ class CompiledEngine implements WasmEngine {
   sessionBytes(steps: number): number {
     const { program, folds } = this.#parts;
     return keptLayout({ program, folds, storage: this.#session, isGiven: this.#isGiven }, steps).bytes;
+  }
+
+  checkKernels(): void {
+    this.#assertOpen();
+    for (const [family, error] of mismatches(this.#answers)) if (!this.without.has(family)) throw error;
   }
 
   explain(): Explanation[] {

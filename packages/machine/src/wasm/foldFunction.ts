@@ -19,7 +19,7 @@ import {
 import { slotOffset } from "./frame.ts";
 import type { Node } from "./graph.ts";
 import { lazyBranches, reach } from "./laziness.ts";
-import { type LoopForm, loopFormOf, type VectorForm } from "./loopForm.ts";
+import { type LoopForm, type LoopOptions, loopFormOf, type VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
 import { I64, ofType, within } from "./ranges.ts";
 import { emitBlockDot, emitRunDot, isBlockInvariant, type RunDot } from "./runDot.ts";
@@ -29,9 +29,9 @@ import { VECTOR_LANES } from "./vectorForm.ts";
 import { VectorEmitter } from "./vectors.ts";
 
 /** A compiled fold: one step of it, all rows and columns. Takes the address of a frame. */
-export function compileFold(code: FoldCode, lowered: Lowered, options: { checked: boolean }): AsmFunction {
+export function compileFold(code: FoldCode, lowered: Lowered, options: LoopOptions): AsmFunction {
   return defineFunction({ in: ["i32"], out: [] }, ([frame], locals) => {
-    new FoldEmitter(code, lowered, frame as Local<"i32">, locals, options.checked).emit();
+    new FoldEmitter(code, lowered, frame as Local<"i32">, locals, options).emit();
   });
 }
 
@@ -45,12 +45,12 @@ class FoldEmitter {
   readonly #counters: Counters;
   readonly #form: LoopForm;
 
-  constructor(code: FoldCode, lowered: Lowered, frame: Local<"i32">, locals: Locals, checked: boolean) {
+  constructor(code: FoldCode, lowered: Lowered, frame: Local<"i32">, locals: Locals, options: LoopOptions) {
     this.#code = code;
     this.#lowered = lowered;
     this.#frame = frame;
     this.#locals = locals;
-    this.#form = loopFormOf(code, lowered, checked);
+    this.#form = loopFormOf(code, lowered, options);
     const { term, element, outAddress, outRowAddress } = lowered;
     const { runDot, vector } = this.#form;
     const terms = runDot === undefined ? [term] : [runDot.left, runDot.right];
@@ -59,7 +59,7 @@ class FoldEmitter {
     );
     this.#needed = [...reach(roots)].sort((a, b) => a.id - b.id);
     this.#counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
-    const lazy = lazyBranches(roots, checked);
+    const lazy = lazyBranches(roots, options.checked);
     this.#scalars = new ScalarEmitter({ frame, locals, counters: this.#counters, needed: this.#needed, lazy });
   }
 

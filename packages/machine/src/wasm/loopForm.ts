@@ -1,4 +1,5 @@
 import type { Node } from "./graph.ts";
+import type { KernelFamily } from "./kernelFamily.ts";
 import type { Lowered } from "./lower.ts";
 import { ofType, within } from "./ranges.ts";
 import { needsNoFlush, type RunDot, runDotOf } from "./runDot.ts";
@@ -13,19 +14,28 @@ export type LoopForm = { runDot?: RunDot | undefined; vector?: VectorForm | unde
 /** Iterations from which vectors can pay. */
 const WORTH_VECTORS = 4;
 
-/** Loads that record what they read (`checked`) are scalar. */
-export function loopFormOf(code: FoldCode, lowered: Lowered, checked: boolean): LoopForm {
+export type LoopOptions = {
+  /** Loads record what they read: they are scalar. */
+  checked: boolean;
+  /** Kernels to do without. */
+  without: ReadonlySet<KernelFamily>;
+};
+
+export function loopFormOf(code: FoldCode, lowered: Lowered, { checked, without }: LoopOptions): LoopForm {
   const { axis, term, element, cols, outRowAddress } = lowered;
   if (checked) return {};
   if (axis !== undefined && term !== undefined) {
-    const runDot = runDotOf(code, lowered);
-    if (runDot !== undefined) return { runDot, vector: blockForm(lowered, runDot) };
+    const runDot = without.has("runs") ? undefined : runDotOf(code, lowered);
+    if (runDot !== undefined)
+      return { runDot, vector: without.has("vectors") ? undefined : blockForm(lowered, runDot) };
+    if (without.has("vectors")) return {};
     if (axis.max < WORTH_VECTORS || term.level !== 3) return {};
     if (element === undefined && !within(term.range, ofType.i32)) return {};
     return { vector: vectorForm(term, { variable: "k", level: 3 }) };
   }
   if (element === undefined || outRowAddress === undefined || cols.max < WORTH_VECTORS || element.level !== 2)
     return {};
+  if (without.has("vectors")) return {};
   return { vector: vectorForm(element, { variable: "c", level: 2 }) };
 }
 

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Engine, Move, Want } from "../../src/engine.ts";
 import { BYTES, claimedBeforeLast, openReference, type Program, size } from "../../src/index.ts";
 import { type RandomJob, randomJob } from "../../src/testing/index.ts";
-import { openWasm } from "../../src/wasm/index.ts";
+import { openWasm, openWasmWith } from "../../src/wasm/index.ts";
+import { KERNEL_FAMILIES } from "../../src/wasm/kernelFamily.ts";
 
 const source = (constants: Uint8Array[]) => (index: number) => constants[index] ?? new Uint8Array();
 const wantsOf = (program: Program): Want[] =>
@@ -20,6 +21,16 @@ describe("wasm against the reference", () => {
           expect(actual[i], `stage ${stage}, fold ${fold}`).toEqual(expected[i]);
       }),
       { numRuns: 250 },
+    ));
+
+  it("runs them to the same bytes without any of its kernels", () =>
+    fc.assert(
+      fc.asyncProperty(randomJob(), fc.subarray([...KERNEL_FAMILIES]), async ({ program, constants, job }, without) => {
+        const want = wantsOf(program);
+        const expected = (await openReference(program, source(constants))).run({ ...job, want });
+        expect((await openWasmWith(program, source(constants), { without })).run({ ...job, want })).toEqual(expected);
+      }),
+      { numRuns: 80 },
     ));
 
   it("moves several sessions in one call, in whatever pieces, to the bytes of a whole run", () =>
