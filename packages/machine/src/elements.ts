@@ -30,6 +30,28 @@ export function readElement(type: ElementType, bytes: Uint8Array, index: number)
   }
 }
 
+/** Whether all elements of a tensor given as bytes lie in an interval. */
+export function areWithin(type: ElementType, bytes: Uint8Array, { lo, hi }: { lo: bigint; hi: bigint }): boolean {
+  const all = RANGE[type];
+  if (lo <= all.lo && hi >= all.hi) return true;
+  const count = bytes.length / BYTES[type];
+  if (type === "i64") {
+    for (let at = 0; at < count; at++) {
+      const value = readElement(type, bytes, at);
+      if (value < lo || value > hi) return false;
+    }
+    return true;
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [least, greatest] = [Number(lo), Number(hi)];
+  for (let at = 0; at < count; at++) {
+    const value =
+      type === "i8" ? view.getInt8(at) : type === "i16" ? view.getInt16(at * 2, true) : view.getInt32(at * 4, true);
+    if (value < least || value > greatest) return false;
+  }
+  return true;
+}
+
 /** Values as a tensor's bytes, little-endian. Each must be in the type's range. */
 export function elementBytes(type: ElementType, values: Iterable<bigint>): Uint8Array {
   const list = [...values];

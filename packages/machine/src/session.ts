@@ -1,7 +1,9 @@
-import type { Job, Move, Session, TensorBytes, Want } from "./engine.ts";
+import type { ForkOptions, Job, Move, RoomOptions, Session, TensorBytes, Want } from "./engine.ts";
 import { MachineError } from "./errors.ts";
+import { checkRequest } from "./job.ts";
 import { BYTES, type Program } from "./program.ts";
 import { claimedBeforeLast, differingRequest, type RequestUse, requestBeforeLast } from "./validate/inputUse.ts";
+import { sessionNeeds } from "./validate/keeping.ts";
 import { stepwiseReasons } from "./validate/stepwise.ts";
 
 /** What a back end checks before it touches a session: the same rules and errors for all of them. */
@@ -10,6 +12,14 @@ export type SessionRules = {
   assertStepwise(): void;
   /** @throws `machine.bad_move` */
   checkMoves(moves: readonly Move[]): void;
+  /** @throws `machine.bad_steps` for room of a number of steps that there cannot be */
+  checkRoom(options: RoomOptions): void;
+  /**
+   * Checks a fork, and says which kept folds have other elements under another request. Those are folds that the last stage
+   * alone loads, so a fork is without them as long as they are not computed anew.
+   * @throws `machine.bad_steps`, `machine.bad_job`, `machine.request_mismatch`, `machine.step_missing`
+   */
+  checkFork(session: { steps: number; request: TensorBytes[] }, options: ForkOptions): number[];
   /** `session` as it stands: its steps, its request, and the bytes of the claimed columns that it was given. */
   checkFinish(session: { steps: number; request: TensorBytes[]; claimed: TensorBytes[] }, job: Job): void;
 };
@@ -17,10 +27,21 @@ export type SessionRules = {
 export function sessionRules(program: Program): SessionRules {
   const reasons = stepwiseReasons(program);
   const isGiven = claimedBeforeLast(program);
-  let uses: RequestUse[] | undefined;
+  const lazily = { uses: once(() => requestBeforeLast(program)), needs: once(() => sessionNeeds(program)) };
 
   const badMove = (message: string, details: Record<string, unknown>) =>
     new MachineError("machine.bad_move", message, details);
+
+  const badSteps = (message: string, details: Record<string, unknown>) =>
+    new MachineError("machine.bad_steps", message, details);
+
+  const refuseDifference = (uses: RequestUse[], requests: [TensorBytes[], TensorBytes[]], because: string) => {
+    const differs = differingRequest(program, uses, requests);
+    if (!differs) return;
+    const { request, row, col } = differs;
+    const message = `Request tensor ${request} differs at (${row}, ${col}) from the session's, and ${because}.`;
+    throw new MachineError("machine.request_mismatch", message, differs);
+  };
 
   return {
     assertStepwise: () => {
@@ -62,19 +83,42 @@ export function sessionRules(program: Program): SessionRules {
             });
       }
     },
+    checkRoom: ({ reserveSteps = 0 }) => {
+      if (Number.isInteger(reserveSteps) && reserveSteps >= 0 && reserveSteps <= program.maxT) return;
+      const message = `There is no room for ${reserveSteps} steps, maxT is ${program.maxT}.`;
+      throw badSteps(message, { reserveSteps, maxT: program.maxT });
+    },
+    checkFork: (session, { steps = session.steps, request }) => {
+      if (!Number.isInteger(steps) || steps < 0 || steps > session.steps)
+        throw badSteps(`A session that has taken ${session.steps} steps has no step ${steps}.`, {
+          steps,
+          taken: session.steps,
+        });
+      const { keeping, always, recorded, addNeeds } = lazily.needs();
+      if (steps > 0 && steps < session.steps && keeping.includes("before"))
+        throw new MachineError("machine.step_missing", `Step ${steps} of ${session.steps} is no longer kept.`, {
+          steps,
+          taken: session.steps,
+        });
+      if (!request) return [];
+      checkRequest(program, request);
+      const carried = lazily.uses().filter(({ fold }) => always[fold] || keeping[fold] === "whole");
+      refuseDifference(carried, [session.request, request], "what is kept depends on it");
+      return [...recorded.keys()].filter((fold) => {
+        if (!recorded[fold]) return false;
+        const needs = new Uint8Array(keeping.length);
+        addNeeds(fold, needs);
+        const own = lazily.uses().filter((use) => needs[use.fold]);
+        return differingRequest(program, own, [session.request, request]) !== undefined;
+      });
+    },
     checkFinish: (session, job) => {
       if (job.T > session.steps + 1)
         throw new MachineError("machine.step_missing", `T is ${job.T}, the session has taken ${session.steps} steps.`, {
           T: job.T,
           steps: session.steps,
         });
-      uses ??= requestBeforeLast(program);
-      const differs = differingRequest(program, uses, [session.request, job.request]);
-      if (differs) {
-        const { request, row, col } = differs;
-        const message = `Request tensor ${request} differs at (${row}, ${col}) from the session's, and a stage before the last loads it.`;
-        throw new MachineError("machine.request_mismatch", message, differs);
-      }
+      refuseDifference(lazily.uses(), [session.request, job.request], "a stage before the last loads it");
       for (const [index, { type }] of program.claimed.entries()) {
         if (!isGiven[index]) continue;
         const width = BYTES[type];
@@ -87,6 +131,14 @@ export function sessionRules(program: Program): SessionRules {
           }
       }
     },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 

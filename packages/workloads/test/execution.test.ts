@@ -314,6 +314,8 @@ describe("prefill in slices", () => {
     engine = {
       ...{ program: opened.program, backend: opened.backend, open: (job) => opened.open(job) },
       ...{ finish: (session, job) => opened.finish(session, job), run: (job) => opened.run(job) },
+      ...{ fork: (session) => opened.fork(session), sessionBytes: (count) => opened.sessionBytes(count) },
+      ...{ snapshot: (session) => opened.snapshot(session), restore: (snapshot) => opened.restore(snapshot) },
       close: () => opened.close(),
       advance(moves) {
         steps.push(...moves.map((move) => move.steps));

@@ -1,6 +1,8 @@
 import { elementBytes } from "../elements.ts";
 import type { TensorBytes } from "../engine.ts";
-import { type Program, sizeAt } from "../program.ts";
+import { MachineError } from "../errors.ts";
+import { type Program, type Stage, sizeAt } from "../program.ts";
+import { isPerStep } from "../validate/stepwise.ts";
 import { element, type Operands } from "./element.ts";
 import { type TensorInputs, tensorOperand } from "./operands.ts";
 
@@ -13,6 +15,8 @@ export class Evaluation {
   readonly #matrices = new Map<string, bigint[]>();
   readonly #operands: Operands;
   inputs: EvaluationInputs;
+  /** Asked before each matrix whether to stop. */
+  isAborted: (() => boolean) | undefined;
 
   /** `earlier` gives the folds of stages before the last from another evaluation. */
   constructor(
@@ -55,6 +59,23 @@ export class Evaluation {
     return elementBytes(this.#program.stages[stage]?.folds[fold]?.type ?? "i64", this.matrix(stage, fold, t));
   }
 
+  /** Another evaluation with these inputs, which takes over what is the same for the first `steps` steps. */
+  fork(inputs: EvaluationInputs): Evaluation {
+    const fork = new Evaluation(this.#program, inputs);
+    const isSame = inputs.request === this.inputs.request;
+    for (const [key, values] of this.#matrices) if (isSame) fork.#matrices.set(key, values);
+    fork.forget(inputs.T);
+    return fork;
+  }
+
+  /** Drops what was computed of steps from `from` on. */
+  forget(from: number): void {
+    for (const key of this.#matrices.keys()) {
+      const [stage = 0, , t = 0] = key.split(" ").map(Number);
+      if (t >= from && isPerStep(this.#program.stages[stage] as Stage)) this.#matrices.delete(key);
+    }
+  }
+
   /** Takes these elements for a fold at one step, so that what loads them is computed from them. */
   give({ stage, fold, t }: { stage: number; fold: number; t: number }, values: bigint[]): void {
     this.#matrices.set(`${stage} ${fold} ${t}`, values);
@@ -70,6 +91,7 @@ export class Evaluation {
     const key = `${stage} ${fold} ${t}`;
     const known = this.#matrices.get(key);
     if (known) return known;
+    if (this.isAborted?.()) throw new MachineError("machine.aborted", "The call was aborted.");
     const { rows, cols } = this.shape(stage, fold, t);
     const job = { T: this.inputs.T, operands: this.#operands };
     const values = Array.from({ length: rows * cols }, (_, e) =>

@@ -14,29 +14,33 @@ export function claimedBeforeLast(program: Program): boolean[] {
   return program.claimed.map((_, index) => used.has(program.requests.length + index));
 }
 
-/** A rectangle of a request tensor, both ends included. */
-export type RequestUse = { request: number; rows: readonly [number, number]; cols: readonly [number, number] };
+/** A rectangle of a request tensor, both ends included, and the fold that loads it, numbered through all stages. */
+export type RequestUse = {
+  fold: number;
+  request: number;
+  rows: readonly [number, number];
+  cols: readonly [number, number];
+};
 
 /** The request elements that some stage before the last may load, by the intervals of the indices. */
 export function requestBeforeLast(program: Program): RequestUse[] {
   const uses: RequestUse[] = [];
-  const analyses = foldIntervals(program);
-  for (const ofStage of analyses.slice(0, -1))
-    for (const { expressions, body, finish } of ofStage)
-      for (const [code, analysis] of [
-        [expressions.body, body],
-        [expressions.finish, finish],
-      ] as const)
-        for (const load of code?.loads ?? []) {
-          const decl = load.op === "tensor" ? program.requests[load.tensor] : undefined;
-          if (!decl || load.op !== "tensor") continue;
-          const [rows, cols] = load.args.map((arg, i) => {
-            const bounds = { lo: 0n, hi: BigInt((i === 0 ? decl.rows : decl.cols) - 1) };
-            const index = clampInterval(analysis?.values.get(arg) ?? bounds, bounds);
-            return [Number(index.lo), Number(index.hi)] as const;
-          });
-          if (rows && cols) uses.push({ request: load.tensor, rows, cols });
-        }
+  const beforeLast = foldIntervals(program).slice(0, -1).flat();
+  for (const [fold, { expressions, body, finish }] of beforeLast.entries())
+    for (const [code, analysis] of [
+      [expressions.body, body],
+      [expressions.finish, finish],
+    ] as const)
+      for (const load of code?.loads ?? []) {
+        const decl = load.op === "tensor" ? program.requests[load.tensor] : undefined;
+        if (!decl || load.op !== "tensor") continue;
+        const [rows, cols] = load.args.map((arg, i) => {
+          const bounds = { lo: 0n, hi: BigInt((i === 0 ? decl.rows : decl.cols) - 1) };
+          const index = clampInterval(analysis?.values.get(arg) ?? bounds, bounds);
+          return [Number(index.lo), Number(index.hi)] as const;
+        });
+        if (rows && cols) uses.push({ fold, request: load.tensor, rows, cols });
+      }
   return uses;
 }
 

@@ -1,10 +1,13 @@
 import type {
+  CallOptions,
   ConstantSource,
   Engine,
+  ForkOptions,
   Job,
   Move,
   MoveResult,
   OpenEngine,
+  RoomOptions,
   Session,
   TensorBytes,
   Want,
@@ -13,6 +16,7 @@ import { MachineError } from "../errors.ts";
 import { checkJob, checkRequest } from "../job.ts";
 import { BYTES, type Program, size, sizeAt } from "../program.ts";
 import { checkWants, type SessionRules, sessionRules } from "../session.ts";
+import { type SnapshotFormat, snapshotFormat, watchConstants } from "../snapshot.ts";
 import { claimedBeforeLast } from "../validate/inputUse.ts";
 import { isPerStep, stepwiseReasons } from "../validate/stepwise.ts";
 import { assertWellFormed } from "../validate/wellFormed.ts";
@@ -31,7 +35,7 @@ import { runLastStage } from "./lastStage.ts";
 import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
 import { slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
-import { keptLayout, WasmSession } from "./session.ts";
+import { type SessionParts, sessionBytes, WasmSession } from "./session.ts";
 import type { FoldCode } from "./sites.ts";
 import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 
@@ -45,8 +49,6 @@ export type WasmOptions = {
 export type WasmEngine = Engine & {
   /** Engine memory in use. */
   readonly usedBytes: number;
-  /** Memory that a session of so many steps keeps, without its request. */
-  sessionBytes(steps: number): number;
   /** Kernels that this engine does without: those it was told, and those whose known answers were wrong when it opened. */
   readonly without: ReadonlySet<KernelFamily>;
   /**
@@ -88,11 +90,12 @@ export async function openWasmWith(
   const panels = new Set(
     without.has("matrix") ? [] : folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []),
   );
-  const placed = placeConstants(program, constants, { arena, kernels, panels });
+  const { source, identity } = watchConstants(program, constants);
+  const placed = placeConstants(program, source, { arena, kernels, panels });
   const stepwise = stepwiseReasons(program).length === 0;
   const compiled = compileFolds(program, folds, { arena, constants: placed, stepwise, without });
   const evaluator = new Evaluator({ program, folds, compiled, arena, kernels });
-  return new CompiledEngine({ program, folds, arena, evaluator }, { compiled, stepwise, without, answers });
+  return new CompiledEngine({ program, folds, arena, evaluator }, { compiled, stepwise, without, answers, identity });
 }
 
 type CompiledParts = {
@@ -100,6 +103,7 @@ type CompiledParts = {
   stepwise: boolean;
   without: ReadonlySet<KernelFamily>;
   answers: readonly KnownAnswer[];
+  identity: () => Uint8Array;
 };
 
 class CompiledEngine implements WasmEngine {
@@ -114,12 +118,14 @@ class CompiledEngine implements WasmEngine {
   readonly #session: SessionFolds;
   readonly #buffers: BlockBuffers;
   readonly #stepwise: boolean;
+  readonly #snapshots: SnapshotFormat;
+  #isBusy = false;
   readonly #needs = new Map<string, Uint8Array>();
   /** Folds of loops, whose steps before the first are zeros; and the most steps of a stage that takes a constant number. */
   readonly #loops: FoldCode[];
   readonly #constantSteps: number;
 
-  constructor(parts: WholeJobParts, { compiled, stepwise, without, answers }: CompiledParts) {
+  constructor(parts: WholeJobParts, { compiled, stepwise, without, answers, identity }: CompiledParts) {
     const { program, folds, arena, evaluator } = parts;
     this.program = program;
     this.#parts = parts;
@@ -129,7 +135,9 @@ class CompiledEngine implements WasmEngine {
     this.#stepwise = stepwise;
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
-    this.#session = sessionFolds(program, folds, BLOCK_ROWS);
+    this.#session = sessionFolds(program, BLOCK_ROWS);
+    const rangeOf = (fold: number) => (compiled[fold] as CompiledFold).range;
+    this.#snapshots = snapshotFormat(program, { needs: this.#session, identity, rangeOf });
     this.#loops = folds.codes.filter(({ order }) => order === 2);
     this.#constantSteps = Math.max(
       1,
@@ -143,12 +151,11 @@ class CompiledEngine implements WasmEngine {
   }
 
   sessionBytes(steps: number): number {
-    const { program, folds } = this.#parts;
-    return keptLayout({ program, folds, storage: this.#session, isGiven: this.#isGiven }, steps).bytes;
+    return sessionBytes(this.#sessionParts(), steps);
   }
 
   checkKernels(): void {
-    this.#assertOpen();
+    this.#assertReady();
     for (const [family, error] of mismatches(this.#answers)) if (!this.without.has(family)) throw error;
   }
 
@@ -168,37 +175,91 @@ class CompiledEngine implements WasmEngine {
     return this.explain().map((explanation, at) => ({ ...explanation, milliseconds: spent[at] as number }));
   }
 
-  open({ request }: { request: TensorBytes[] }): Session {
-    this.#assertOpen();
+  open({ request }: { request: TensorBytes[] }, options: RoomOptions = {}): Session {
+    this.#assertReady();
     this.#rules.assertStepwise();
     checkRequest(this.program, request);
-    return this.#openSession(request);
+    this.#rules.checkRoom(options);
+    return this.#openSession(request, options);
   }
 
-  advance(moves: Move[]): MoveResult[] {
-    this.#assertOpen();
+  fork(session: Session, { steps = session.steps, ...options }: ForkOptions = {}): Session {
+    this.#assertReady();
+    this.#assertOwn(session);
+    const without = this.#rules.checkFork(session, { steps, ...options });
+    this.#rules.checkRoom(options);
+    const { request = session.request } = options;
+    return this.#placed(request, { reserveSteps: options.reserveSteps ?? 0, steps }, (fork) => {
+      fork.copy(session, steps, without);
+    });
+  }
+
+  snapshot(session: Session): Uint8Array {
+    this.#assertReady();
+    this.#assertOwn(session);
+    return this.#snapshots.write(session.state(), (kept) => session.read(kept));
+  }
+
+  restore(snapshot: Uint8Array, { reserveSteps = 0 }: RoomOptions = {}): Session {
+    this.#assertReady();
+    this.#rules.assertStepwise();
+    this.#rules.checkRoom({ reserveSteps });
+    const state = this.#snapshots.read(snapshot);
+    const { request, steps } = state;
+    return this.#placed(request, { reserveSteps, steps }, (session) => {
+      this.#computeWhole(session);
+      session.restore(state);
+    });
+  }
+
+  advance(moves: Move[], options: CallOptions = {}): MoveResult[] {
+    this.#assertReady();
     for (const { session } of moves) this.#assertOwn(session);
     this.#rules.checkMoves(moves);
-    return this.#move(moves, []);
+    return this.#during(options, () => this.#move(moves, []));
   }
 
-  finish(session: Session, job: Job): TensorBytes {
-    this.#assertOpen();
+  finish(session: Session, job: Job, options: CallOptions = {}): TensorBytes {
+    this.#assertReady();
     this.#assertOwn(session);
     checkJob(this.program, job);
     this.#rules.checkFinish({ steps: session.steps, request: session.request, claimed: session.given() }, job);
     const stage = this.program.stages.length - 1;
     const wants = this.#folds(stage).map((fold): Want => ({ stage, fold, steps: "all" }));
-    return concat(this.#lastStage(session, job, wants));
+    return this.#during(options, () => concat(this.#lastStage(session, job, wants)));
   }
 
-  run({ want, ...job }: Job & { want: Want[] }): MoveResult {
-    this.#assertOpen();
+  run({ want, ...job }: Job & { want: Want[] }, options: CallOptions = {}): MoveResult {
+    this.#assertReady();
     checkJob(this.program, job);
     checkWants(this.program, want);
     this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
-    if (!this.#stepwise) return runWhole(this.#parts, { ...job, want });
-    const session = this.#openSession(job.request);
+    return this.#during(options, () =>
+      this.#stepwise ? this.#runStepwise(job, want) : runWhole(this.#parts, { ...job, want }),
+    );
+  }
+
+  record(job: Job, tapOf: TapOf): Recording {
+    this.#assertReady();
+    checkJob(this.program, job);
+    const reserve = () => this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
+    reserve();
+    if (!this.#stepwise) return new WholeRecording(this.#parts, job, tapOf);
+    const openSession = () => {
+      const session = this.#openSession(job.request, { reserveSteps: job.T });
+      reserve();
+      return session;
+    };
+    const parts = { ...this.#parts, storage: this.#session, isGiven: this.#isGiven, openSession };
+    return new SessionRecording(parts, job, tapOf);
+  }
+
+  close(): void {
+    this.#parts.arena.close();
+  }
+
+  #runStepwise(job: Job, want: Want[]): MoveResult {
+    const session = this.#openSession(job.request, { reserveSteps: job.T });
     try {
       const last = this.program.stages.length - 1;
       const earlier = want.filter(({ stage }) => stage < last);
@@ -216,34 +277,23 @@ class CompiledEngine implements WasmEngine {
     }
   }
 
-  record(job: Job, tapOf: TapOf): Recording {
-    this.#assertOpen();
-    checkJob(this.program, job);
-    const reserve = () => this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
-    reserve();
-    if (!this.#stepwise) return new WholeRecording(this.#parts, job, tapOf);
-    const openSession = () => {
-      const session = this.#openSession(job.request);
-      try {
-        session.reserve(job.T);
-        reserve();
-        return session;
-      } catch (error) {
-        session.close();
-        throw error;
-      }
-    };
-    const parts = { ...this.#parts, storage: this.#session, isGiven: this.#isGiven, openSession };
-    return new SessionRecording(parts, job, tapOf);
-  }
-
-  close(): void {
-    this.#parts.arena.close();
-  }
-
-  /** @throws `machine.closed` */
-  #assertOpen(): void {
+  /** @throws `machine.closed`, and `machine.busy` inside of another call */
+  #assertReady(): void {
     if (this.#parts.arena.isClosed) throw new MachineError("machine.closed", "The engine is closed.");
+    if (this.#isBusy) throw new MachineError("machine.busy", "The engine is asked while it computes something else.");
+  }
+
+  /** Computes with the engine to itself, until it is aborted. */
+  #during<T>({ isAborted }: CallOptions, work: () => T): T {
+    const { evaluator } = this.#parts;
+    this.#isBusy = true;
+    evaluator.isAborted = isAborted;
+    try {
+      return work();
+    } finally {
+      evaluator.isAborted = undefined;
+      this.#isBusy = false;
+    }
   }
 
   /** @throws `machine.bad_session` */
@@ -256,19 +306,39 @@ class CompiledEngine implements WasmEngine {
     return [...(this.program.stages[stage]?.folds.keys() ?? [])];
   }
 
-  #openSession(request: TensorBytes[]): WasmSession {
+  #sessionParts(): SessionParts {
     const { program, folds, arena } = this.#parts;
-    const session = new WasmSession({ program, arena, folds, storage: this.#session, isGiven: this.#isGiven }, request);
+    return { program, arena, folds, storage: this.#session, isGiven: this.#isGiven };
+  }
+
+  #openSession(request: TensorBytes[], { reserveSteps = 0 }: RoomOptions): WasmSession {
+    return this.#placed(request, { reserveSteps, steps: 0 }, (session) => this.#computeWhole(session));
+  }
+
+  /** A session with room for `steps` steps, and for all that it needs when it takes `reserveSteps`. */
+  #placed(
+    request: TensorBytes[],
+    { reserveSteps, steps }: { reserveSteps: number; steps: number },
+    fill: (session: WasmSession) => void,
+  ): WasmSession {
+    const session = new WasmSession(this.#sessionParts(), request, reserveSteps);
     try {
-      this.#reserve(1, 1);
-      const needs = new Uint8Array(folds.codes.length).fill(1);
-      for (const [stage, decl] of program.stages.slice(0, -1).entries())
-        if (!isPerStep(decl)) runStage(this.#parts, stage, session.scene, { needs, sinksAt: () => [] });
+      session.reserve(steps);
+      if (reserveSteps === 0) this.#reserve(1, 1);
+      else this.#reserve(BLOCK_ROWS, session.capacity);
+      fill(session);
       return session;
     } catch (error) {
       session.close();
       throw error;
     }
+  }
+
+  /** Stages with a constant number of steps are computed once for a session. */
+  #computeWhole({ scene }: WasmSession): void {
+    const needs = new Uint8Array(this.#parts.folds.codes.length).fill(1);
+    for (const [stage, decl] of this.program.stages.slice(0, -1).entries())
+      if (!isPerStep(decl)) runStage(this.#parts, stage, scene, { needs, sinksAt: () => [] });
   }
 
   /** Room for blocks of so many rows, and for strides of so long histories. @throws `machine.out_of_memory` */
@@ -291,15 +361,28 @@ class CompiledEngine implements WasmEngine {
     for (const [at, session] of sessions.entries()) session.reserve(ends[at] as number);
     this.#reserve(Math.min(total, BLOCK_ROWS), Math.max(1, ...sessions.map(({ capacity }) => capacity)));
 
+    const marks = sessions.map((session) => session.mark());
+    try {
+      const results = this.#blocks(moves, also);
+      for (const [at, session] of sessions.entries()) session.steps = ends[at] as number;
+      return results;
+    } catch (error) {
+      for (const [at, session] of sessions.entries()) session.undo(marks[at] as ReturnType<WasmSession["mark"]>);
+      throw error;
+    }
+  }
+
+  /** Computes the steps of all moves in blocks of rows. */
+  #blocks(moves: Move[], also: number[]): MoveResult[] {
     const rows: Row[] = [];
     const flush = () => {
       if (rows.length > 0) this.#parts.evaluator.block(rows);
       rows.length = 0;
     };
-    const results = moves.map(({ claimed, want }, at) => {
-      const session = sessions[at] as WasmSession;
+    const results = moves.map(({ session: moved, steps, claimed, want }) => {
+      const session = moved as WasmSession;
       const from = session.steps;
-      const end = ends[at] as number;
+      const end = from + steps;
       session.give(claimed);
       const sinks = want.map((wanted) => this.#sink(session, wanted, { from, end }));
       const perStep = want
@@ -315,7 +398,6 @@ class CompiledEngine implements WasmEngine {
       return sinks.map(({ out }) => out);
     });
     flush();
-    for (const [at, session] of sessions.entries()) session.steps = ends[at] as number;
     return results;
   }
 
@@ -366,10 +448,9 @@ class CompiledEngine implements WasmEngine {
    */
   #withAllSteps(session: WasmSession, job: Job, wants: Want[]): MoveResult | undefined {
     if (session.steps === 0) return undefined;
-    const again = this.#openSession(session.request);
+    const again = this.#openSession(session.request, { reserveSteps: session.steps });
     try {
       this.#move([{ session: again, steps: session.steps, claimed: session.given(), want: [] }], this.#recorded());
-      again.reserve(job.T);
       return runLastStage(this.#parts, again.scene, { job, wants });
     } finally {
       again.close();

@@ -1,3 +1,4 @@
+import { MachineError } from "../errors.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold, DotStep } from "./compile.ts";
@@ -6,7 +7,7 @@ import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
-import { copyMatrix, isDense, type Place } from "./places.ts";
+import { copyMatrix, isDense, type Place, stepStart } from "./places.ts";
 import type { Site } from "./sites.ts";
 
 /** Where a session or a whole job has its tensors and folds. */
@@ -62,6 +63,8 @@ export class Evaluator {
   buffers: (Place | undefined)[] = [];
   /** While somebody measures: milliseconds by fold. */
   spent: Float64Array | undefined;
+  /** Asked between pieces of work whether to stop. */
+  isAborted: (() => boolean) | undefined;
   #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
   #zeros = 0;
   #zeroBytes = 0;
@@ -116,25 +119,37 @@ export class Evaluator {
     };
   }
 
-  /** Computes what the rows need of all stages before the last. Rows of one scene stand in the order of their steps. */
+  /**
+   * Computes what the rows need of all stages before the last. Rows of one scene stand in the order of their steps.
+   * @throws `machine.aborted`
+   */
   block(rows: Row[]): void {
     for (const { folds, dot } of this.#segments) {
       if (dot) {
         this.rows(folds[0] as number, rows);
         continue;
       }
-      for (const row of rows) for (const fold of folds) if (row.needs[fold]) this.fold(fold, row);
+      for (const row of rows) {
+        this.ask();
+        for (const fold of folds) if (row.needs[fold]) this.fold(fold, row);
+      }
     }
   }
 
-  /** Computes one fold for several rows, which do not load each other. */
+  /** Computes one fold for several rows, which do not load each other. @throws `machine.aborted` */
   rows(fold: number, rows: Row[]): void {
+    this.ask();
     const needing = rows.filter(({ needs }) => needs[fold]);
     if (needing.length === 0) return;
     const since = this.#now();
     if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
     else for (const row of needing) this.#run(fold, row, 0);
     this.#spend(fold, since);
+  }
+
+  /** @throws `machine.aborted` */
+  ask(): void {
+    if (this.isAborted?.()) throw new MachineError("machine.aborted", "The call was aborted.");
   }
 
   /** Computes one fold for one row. */
@@ -329,10 +344,8 @@ export class Evaluator {
   }
 }
 
-function stepAddress({ base, by, ring, stepStride }: Place, t: number, slot: number): number {
-  if (by === "slot") return base + slot * stepStride;
-  return base + (ring === 0 ? t : t % ring) * stepStride;
-}
+const stepAddress = (place: Place, t: number, slot: number): number =>
+  place.by === "slot" ? place.base + slot * place.stepStride : stepStart(place, t);
 
 /** Segments of the stages before the last that have one step for each of a job's. */
 function segmentsOf(program: Program, { firstOf }: Folds, compiled: CompiledFold[]): Segment[] {

@@ -8,6 +8,9 @@ const SLACK = 256;
 /** What a 32-bit memory can hold. */
 export const MAX_MEMORY_BYTES = 65536 * PAGE;
 
+/** What a block of so many bytes takes. */
+export const blockBytes = (bytes: number): number => Math.ceil(Math.max(bytes, 1) / ALIGN) * ALIGN;
+
 /** One growing memory, handed out in blocks: constants, kept state of sessions, buffers of a call. First fit. */
 export class Arena {
   readonly memory: WasmMemory;
@@ -38,7 +41,7 @@ export class Arena {
 
   /** A block whose content is undefined. @throws `machine.out_of_memory` */
   allocate(bytes: number): number {
-    const wanted = Math.ceil(Math.max(bytes, 1) / ALIGN) * ALIGN;
+    const wanted = blockBytes(bytes);
     const hole = this.#free.find((block) => block.bytes >= wanted);
     if (hole !== undefined) {
       const at = hole.at;

@@ -51,6 +51,10 @@ export const placeAt = (base: number, shape: Shape, more: Partial<Place> = {}): 
   presence: more.presence ?? 0,
 });
 
+/** Address of a step's elements, of a place by steps. */
+export const stepStart = ({ base, ring, stepStride }: Place, t: number): number =>
+  base + (ring === 0 ? t : t % ring) * stepStride;
+
 /** A step's elements in the arena. */
 type Matrix = { address: number; place: Place; rows: number; cols: number };
 

@@ -1,10 +1,13 @@
 import type { Session, TensorBytes } from "../engine.ts";
-import type { Program } from "../program.ts";
-import { BYTES, size, sizeAt } from "../program.ts";
+import { tensorByteLength } from "../job.ts";
+import { BYTES, type Program, size } from "../program.ts";
+import type { KeptSteps, SessionState } from "../snapshot.ts";
 import type { Scene } from "./evaluate.ts";
-import type { Folds, SessionFolds } from "./folds.ts";
-import type { Arena } from "./memory.ts";
-import { type Place, placeAt, shapeOf } from "./places.ts";
+import type { Folds, SessionFolds, Storage } from "./folds.ts";
+import { forEachRun } from "./keptRuns.ts";
+import { type Arena, blockBytes } from "./memory.ts";
+import { type Place, placeAt, type Shape, shapeOf, stepStart } from "./places.ts";
+import type { FoldCode } from "./sites.ts";
 
 export type SessionParts = { program: Program; arena: Arena; folds: Folds; storage: SessionFolds; isGiven: boolean[] };
 
@@ -21,8 +24,8 @@ export class WasmSession implements Session {
   steps = 0;
   isClosed = false;
 
-  /** @throws `machine.out_of_memory` */
-  constructor(parts: SessionParts, request: TensorBytes[]) {
+  /** Has room for `reserveSteps` steps. @throws `machine.out_of_memory` */
+  constructor(parts: SessionParts, request: TensorBytes[], reserveSteps: number) {
     const { program, arena, folds, storage } = parts;
     this.#parts = parts;
     this.request = request.map((bytes) => bytes.slice());
@@ -36,11 +39,10 @@ export class WasmSession implements Session {
       for (const decl of program.claimed) this.scene.tensors.push({ base: 0, rowStride: BYTES[decl.type] });
       for (const [id, code] of folds.codes.entries()) {
         if (storage.storage[id]?.kind !== "whole") continue;
-        const steps = size.n(code.steps);
-        const shape = shapeOf(code, { steps, T: 1, history: steps });
+        const shape = wholeShape(code);
         this.scene.places[id] = placeAt(this.#block(shape.bytes), shape);
       }
-      this.reserve(1);
+      this.#room(reserveSteps === 0 ? Math.min(FIRST_CAPACITY, program.maxT) : roomOf(reserveSteps, program));
     } catch (error) {
       this.close();
       throw error;
@@ -58,25 +60,26 @@ export class WasmSession implements Session {
 
   /** Makes room for so many steps in all. @throws `machine.out_of_memory` and changes nothing then */
   reserve(steps: number): void {
-    const { arena, program } = this.#parts;
-    const old = this.#kept;
-    if (old !== undefined && old.capacity >= steps) return;
+    if (this.capacity >= steps) return;
     let capacity = FIRST_CAPACITY;
     while (capacity < steps) capacity *= 2;
-    // a step beyond maxT is asked for by no job, one more is: the last stage may look at a step that was not taken
-    capacity = Math.min(capacity, Math.max(program.maxT, steps));
+    this.#room(Math.min(capacity, this.#parts.program.maxT));
+  }
+
+  #room(capacity: number): void {
+    const { arena, folds } = this.#parts;
+    const old = this.#kept;
     const layout = keptLayout(this.#parts, capacity);
     const base = arena.allocateZeroed(layout.bytes);
-    const before = this.scene.places.slice();
-    const tensorsBefore = this.scene.tensors.slice();
+    const steps = { from: 0, end: this.steps };
     for (const { fold, place } of layout.folds) {
       const moved = { ...place, base: place.base + base, presence: place.presence === 0 ? 0 : place.presence + base };
-      const from = before[fold];
-      if (from !== undefined) this.#copyKept(fold, from, moved);
+      const before = this.scene.places[fold];
+      if (before !== undefined) copyKept(arena, folds.codes[fold] as FoldCode, [before, moved], steps);
       this.scene.places[fold] = moved;
     }
     for (const { tensor, offset, bytes } of layout.claimed) {
-      const from = tensorsBefore[tensor]?.base ?? 0;
+      const from = this.scene.tensors[tensor]?.base ?? 0;
       if (old !== undefined) arena.bytes.copyWithin(base + offset, from, from + this.steps * bytes);
       this.scene.tensors[tensor] = { base: base + offset, rowStride: 0 };
     }
@@ -94,13 +97,96 @@ export class WasmSession implements Session {
       }
   }
 
-  /** The claimed columns that were given, as bytes; empty where none are. */
-  given(): TensorBytes[] {
+  /** The claimed columns that were given for the first steps, as bytes; empty where none are. */
+  given(steps = this.steps): TensorBytes[] {
     const { program, arena, isGiven } = this.#parts;
     return program.claimed.map(({ type }, index) => {
       const base = this.scene.tensors[program.requests.length + index]?.base as number;
-      return isGiven[index] ? arena.bytes.slice(base, base + this.steps * BYTES[type]) : new Uint8Array(0);
+      return isGiven[index] ? arena.bytes.slice(base, base + steps * BYTES[type]) : new Uint8Array(0);
     });
+  }
+
+  /** Takes over the first `steps` steps of another session; of the folds `without` as if they had not been computed. */
+  copy(from: WasmSession, steps: number, without: readonly number[]): void {
+    const { arena, folds, storage } = this.#parts;
+    for (const [id, code] of folds.codes.entries()) {
+      const [source, target] = [from.scene.places[id], this.scene.places[id]];
+      if (source === undefined || target === undefined) continue;
+      const { kind } = storage.storage[id] as Storage;
+      if (kind === "whole") arena.bytes.copyWithin(target.base, source.base, source.base + wholeShape(code).bytes);
+      else if (steps > 0)
+        copyKept(arena, code, [source, target], { from: kind === "ring" ? steps - 1 : 0, end: steps });
+    }
+    for (const id of without) {
+      const { presence } = this.scene.places[id] as Place;
+      arena.bytes.fill(0, presence, presence + steps);
+    }
+    this.give(from.given(steps));
+    this.steps = steps;
+  }
+
+  /** What it is without the elements that it keeps. */
+  state(): SessionState {
+    const { arena, storage } = this.#parts;
+    const computed = new Map<number, Uint8Array>();
+    for (const [id, place] of this.scene.places.entries())
+      if (place !== undefined && place.presence !== 0 && !storage.always[id])
+        computed.set(id, arena.bytes.slice(place.presence, place.presence + this.steps));
+    return { steps: this.steps, request: this.request, claimed: this.given(), computed };
+  }
+
+  /** Copies kept elements out of the arena. */
+  read({ fold, from, end, bytes }: KeptSteps): void {
+    const { arena, folds } = this.#parts;
+    let at = 0;
+    forEachRun(
+      folds.codes[fold] as FoldCode,
+      [this.scene.places[fold] as Place],
+      { from, end },
+      (length, [start = 0]) => {
+        bytes.set(arena.bytes.subarray(start, start + length), at);
+        at += length;
+      },
+    );
+  }
+
+  /** Stands where another session stood. There must be room for its steps. */
+  restore({ steps, claimed, kept }: SessionState & { kept: KeptSteps[] }): void {
+    const { arena, folds } = this.#parts;
+    for (const { fold, from, end, bytes } of kept) {
+      const place = this.scene.places[fold] as Place;
+      let at = 0;
+      forEachRun(folds.codes[fold] as FoldCode, [place], { from, end }, (length, [start = 0]) => {
+        arena.bytes.set(bytes.subarray(at, at + length), start);
+        at += length;
+      });
+      if (place.presence !== 0) arena.bytes.fill(1, place.presence + from, place.presence + end);
+    }
+    this.give(claimed);
+    this.steps = steps;
+  }
+
+  /** Notes what steps overwrite, before some are taken; `undo` puts it back. */
+  mark(): Map<number, Uint8Array> {
+    const { arena, storage } = this.#parts;
+    const overwritten = new Map<number, Uint8Array>();
+    for (const [id, place] of this.scene.places.entries())
+      if (place !== undefined && storage.storage[id]?.kind === "ring" && this.steps > 0) {
+        const start = stepStart(place, this.steps - 1);
+        overwritten.set(id, arena.bytes.slice(start, start + place.stepStride));
+      }
+    return overwritten;
+  }
+
+  /** Makes as if no step had been computed since `mark`. */
+  undo(overwritten: ReturnType<WasmSession["mark"]>): void {
+    const { arena } = this.#parts;
+    for (const [id, place] of this.scene.places.entries()) {
+      if (place === undefined) continue;
+      const bytes = overwritten.get(id);
+      if (bytes !== undefined) arena.bytes.set(bytes, stepStart(place, this.steps - 1));
+      if (place.presence !== 0) arena.bytes.fill(0, place.presence + this.steps, place.presence + this.capacity);
+    }
   }
 
   close(): void {
@@ -115,37 +201,38 @@ export class WasmSession implements Session {
     this.#blocks.push(base);
     return base;
   }
+}
 
-  #copyKept(fold: number, from: Place, to: Place): void {
-    const { arena, folds } = this.#parts;
-    const { bytes } = arena;
-    const code = folds.codes[fold] as Folds["codes"][number];
-    if (from.presence !== 0) bytes.copyWithin(to.presence, from.presence, from.presence + this.steps);
-    const width = BYTES[code.decl.type];
-    const [rows, cols] = [size.n(code.decl.rows), size.n(code.decl.cols)];
-    if (from.ring !== 0 || (code.order !== 1 && from.stepStride === to.stepStride)) {
-      const kept = from.ring === 0 ? this.steps : from.ring;
-      bytes.copyWithin(to.base, from.base, from.base + kept * from.stepStride);
-    } else if (code.order === 1) {
-      for (let r = 0; r < rows; r++)
-        for (let c = 0; c < cols; c++) {
-          const source = from.base + r * from.rowStride + c * from.colStride;
-          bytes.copyWithin(to.base + r * to.rowStride + c * to.colStride, source, source + this.steps * width);
-        }
-    } else {
-      for (let t = 0; t < this.steps; t++) {
-        const at = { t, T: 1 };
-        for (let r = 0; r < sizeAt(code.decl.rows, at); r++) {
-          const source = from.base + t * from.stepStride + r * from.rowStride;
-          bytes.copyWithin(
-            to.base + t * to.stepStride + r * to.rowStride,
-            source,
-            source + sizeAt(code.decl.cols, at) * width,
-          );
-        }
-      }
-    }
-  }
+/** Most bytes of a session with room for so many steps. */
+export function sessionBytes(parts: Omit<SessionParts, "arena">, steps: number): number {
+  const { program, folds, storage } = parts;
+  const kept = keptLayout(parts, roomOf(steps, program)).bytes;
+  const requests = program.requests.map((decl) => tensorByteLength(decl, 1));
+  const whole = folds.codes
+    .filter((_, id) => storage.storage[id]?.kind === "whole")
+    .map((code) => wholeShape(code).bytes);
+  return [kept, ...requests, ...whole].reduce((sum, bytes) => sum + blockBytes(bytes), 0);
+}
+
+/** The last stage may look at the step after those that were taken. */
+const roomOf = (steps: number, { maxT }: Program): number => Math.min(Math.max(steps, 1) + 1, maxT);
+
+function wholeShape(code: FoldCode): Shape {
+  const steps = size.n(code.steps);
+  return shapeOf(code, { steps, T: 1, history: steps });
+}
+
+function copyKept(
+  { bytes }: Arena,
+  code: FoldCode,
+  [source, target]: [Place, Place],
+  steps: { from: number; end: number },
+): void {
+  forEachRun(code, [source, target], steps, (length, [from = 0, to = 0]) => {
+    bytes.copyWithin(to, from, from + length);
+  });
+  if (source.presence !== 0)
+    bytes.copyWithin(target.presence + steps.from, source.presence + steps.from, source.presence + steps.end);
 }
 
 type KeptLayout = {

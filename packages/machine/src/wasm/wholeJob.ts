@@ -59,8 +59,10 @@ export function* stageBlocks(
     for (let t = start; t < Math.min(steps, start + BLOCK_ROWS); t++)
       rows.push({ scene, t, slot: t - start, needs, sinks: sinksAt(t), taps });
     if (decl.order === 2) {
-      for (const row of rows)
+      for (const row of rows) {
+        evaluator.ask();
         for (const fold of decl.folds.keys()) if (needs[first + fold]) evaluator.fold(first + fold, row);
+      }
     } else evaluator.rows(first, rows);
     yield rows.length;
   }
