@@ -1,4 +1,4 @@
-import type { Engine, Session } from "@foldmark/machine";
+import type { Engine, Move, MoveResult, Session } from "@foldmark/machine";
 import { WorkloadError } from "../errors.ts";
 import { tokenBytes, tokensOf, withLimit } from "../llama/request.ts";
 import { type AnsweredJob, answerOf, assertTrue, type ServedModel } from "./job.ts";
@@ -14,25 +14,40 @@ export type GenerationOptions = {
 };
 
 /**
- * Steps of one call to the engine. Prompts are read in slices, so that nobody waits for longer than one of them takes
- * before a request can be given up. At 64 a prompt of 2,000 tokens costs 2 % more than in one call.
+ * Most steps of a move that one generation makes by itself. Prompts are read in slices, so that nobody waits for longer
+ * than one of them takes before a request can be given up. At 64 a prompt of 2,000 tokens costs 2 % more than in one call.
  */
 export const PREFILL_STEPS = 64;
 
+/** Tokens that are still to be read in one go, and after which of them somebody asks what follows. */
+type Reading = { tokens: readonly number[]; want: "last" | "all" };
+
+/** What one move has read, and what is sampled after each of those tokens that were asked about. */
+type Read = { steps: number; sampled: number[] };
+
 /**
- * An answer in the making, token by token. Every call computes on this thread until it returns: run it in a worker.
+ * An answer in the making, token by token. It says what it wants to read next, and takes what came of it: alone, or
+ * together with others in one call of the engine. Every call computes on this thread until it returns.
  * @example
  * using generation = Generation.open(engine, { model, request, prompt, limit });
  * while (generation.read()); // between two calls it may be closed
  * for (let token = generation.next(); token !== undefined; token = generation.next()) send(token);
  * const answer = generation.finish();
+ * @example
+ * const moves = generations.map((generation) => generation.move(generation.wanted));
+ * const results = engine.advance(moves);
+ * for (const [at, generation] of generations.entries()) generation.take(results[at]);
  */
 export class Generation {
   readonly #engine: Engine;
   readonly #options: GenerationOptions;
   readonly #tokens: number[] = [];
-  readonly #prefill: Iterator<undefined, void>;
+  readonly #prefill: Iterator<Reading, void, Read>;
   #session: Session;
+  /** What is left of the prompt or the hint. */
+  #reading: Reading | undefined;
+  /** Steps of the move whose result has not been taken. */
+  #steps = 0;
   /** The token after those that the session has read; not yet an element of `tokens`. */
   #sampled: number | undefined;
   #agreed = 0;
@@ -42,9 +57,10 @@ export class Generation {
     this.#options = options;
     this.#session = engine.open({ request: options.request });
     this.#prefill = this.#readAll();
+    this.#reading = this.#prefill.next().value ?? undefined;
   }
 
-  /** Computes nothing yet: `read` comes next. */
+  /** Computes nothing yet: reading comes next. */
   static open(engine: Engine, options: GenerationOptions): Generation {
     return new Generation(engine, options);
   }
@@ -63,7 +79,45 @@ export class Generation {
 
   /** Reads one more slice of the prompt, or checks one of the hint. False when there is nothing left to read. */
   read(): boolean {
-    return !this.#prefill.next().done;
+    if (this.isReading) this.#advance();
+    return this.isReading;
+  }
+
+  /** Prompt or hint have not been read to their end. */
+  get isReading(): boolean {
+    return this.#reading !== undefined;
+  }
+
+  /** Most steps of its next move: what is left to read, then 1 for each token; 0 while a sampled token waits for `next`. */
+  get wanted(): number {
+    if (this.#reading) return this.#reading.tokens.length;
+    return this.#sampled === undefined && !this.isComplete ? 1 : 0;
+  }
+
+  /** A token has been sampled: `next` gives it without computing anything. */
+  get hasNext(): boolean {
+    return !this.isReading && !this.isComplete && this.#sampled !== undefined;
+  }
+
+  /** Its next move, of 1 to `wanted` steps. The engine's result of it goes to `take`. */
+  move(steps: number): Move {
+    const { tokens, want } = this.#reading ?? { tokens: this.#tokens.slice(-1), want: "last" };
+    const read = tokens.slice(0, steps);
+    const { stage, fold } = answerOf(this.#options.model);
+    // nobody asks what would follow the tokens of a prompt but the last
+    const isAsked = want === "all" || steps === tokens.length;
+    this.#steps = steps;
+    return {
+      ...{ session: this.#session, steps, claimed: [tokenBytes(read)] },
+      want: isAsked ? [{ stage, fold, steps: want }] : [],
+    };
+  }
+
+  /** Takes what the engine made of the last move. */
+  take([result]: MoveResult): void {
+    const sampled = tokensOf(result ?? new Uint8Array());
+    if (!this.#reading) this.#sampled = sampled.at(-1);
+    else this.#reading = this.#prefill.next({ steps: this.#steps, sampled }).value ?? undefined;
   }
 
   /** How many tokens of the hint are what this engine computes: the answer starts with them. */
@@ -83,11 +137,12 @@ export class Generation {
 
   /** The next token, or undefined when the answer is complete. */
   next(): number | undefined {
+    if (this.isReading) throw new Error("the prompt has not been read");
     if (this.isComplete) return undefined;
-    const token = this.#sampled;
-    if (token === undefined) throw new Error("the prompt has not been read");
+    if (this.#sampled === undefined) this.#advance();
+    const token = this.#sampled as number;
+    this.#sampled = undefined;
     this.#tokens.push(token);
-    if (!this.isComplete) this.#sampled = this.#advance([token], "last").at(-1);
     return token;
   }
 
@@ -125,14 +180,19 @@ export class Generation {
     this.close();
   }
 
-  *#readAll(): Generator<undefined, void> {
+  #advance(): void {
+    const [result] = this.#engine.advance([this.move(Math.min(this.wanted, PREFILL_STEPS))]);
+    this.take(result ?? []);
+  }
+
+  *#readAll(): Generator<Reading, void, Read> {
     const { prompt } = this.#options;
-    this.#sampled = (yield* this.#slices(prompt, "last")).at(-1);
+    this.#sampled = (yield* readOf(prompt, "last")).at(-1);
     const hint = usableHint(this.#options);
     if (hint.length === 0 || hint[0] !== this.#sampled) return;
     // the last token of a complete answer is not read: nothing follows it
     const read = isComplete(hint, this.#options) ? hint.slice(0, -1) : hint;
-    const own = [this.#sampled, ...(yield* this.#slices(read, "all", { until: hint.slice(1) }))];
+    const own = [this.#sampled, ...(yield* readOf(read, "all", { until: hint.slice(1) }))];
     const wrong = hint.findIndex((token, i) => token !== own[i]);
     this.#agreed = wrong < 0 ? hint.length : wrong;
     this.#sampled = own.at(-1);
@@ -141,39 +201,31 @@ export class Generation {
       // a session cannot go back: read again what is true, and what follows each token, which the last stage compares
       this.#session.close();
       this.#session = this.#engine.open({ request: this.#options.request });
-      yield* this.#slices(prompt, "last");
-      this.#sampled = (yield* this.#slices(agreed, "all")).at(-1);
+      yield* readOf(prompt, "last");
+      this.#sampled = (yield* readOf(agreed, "all")).at(-1);
     }
     this.#tokens.push(...agreed);
+    if (this.isComplete) this.#sampled = undefined;
   }
+}
 
-  /**
-   * Reads tokens a slice at a time and returns what is sampled after the last of them, or after each; no further than to
-   * the end of the slice in which a sample differs from `until`.
-   */
-  *#slices(
-    tokens: readonly number[],
-    want: "last" | "all",
-    { until = [] }: { until?: readonly number[] } = {},
-  ): Generator<undefined, number[]> {
-    const samples: number[] = [];
-    for (let at = 0; at < tokens.length; at += PREFILL_STEPS) {
-      const end = at + PREFILL_STEPS;
-      samples.push(...this.#advance(tokens.slice(at, end), want === "last" && end < tokens.length ? "none" : want));
-      if (samples.some((token, i) => i < until.length && token !== until[i])) break;
-      if (end < tokens.length) yield;
-    }
-    return samples;
+/**
+ * Asks for tokens to be read, as many at a time as whoever moves likes, and returns what is sampled after the last of
+ * them, or after each; no further than to the end of the move in which a sample differs from `until`.
+ */
+function* readOf(
+  tokens: readonly number[],
+  want: "last" | "all",
+  { until = [] }: { until?: readonly number[] } = {},
+): Generator<Reading, number[], Read> {
+  const samples: number[] = [];
+  for (let at = 0; at < tokens.length; ) {
+    const { steps, sampled } = yield { tokens: tokens.slice(at), want };
+    at += steps;
+    samples.push(...sampled);
+    if (samples.some((token, i) => i < until.length && token !== until[i])) break;
   }
-
-  #advance(tokens: readonly number[], want: "none" | "last" | "all"): number[] {
-    const { stage, fold } = answerOf(this.#options.model);
-    const wants = want === "none" ? [] : [{ stage, fold, steps: want }];
-    const [result] = this.#engine.advance([
-      { session: this.#session, steps: tokens.length, claimed: [tokenBytes(tokens)], want: wants },
-    ]);
-    return tokensOf(result?.[0] ?? new Uint8Array());
-  }
+  return samples;
 }
 
 /** An answer that nobody reads while it is made. */
