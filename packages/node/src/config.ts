@@ -8,12 +8,15 @@ import type { Home } from "./home.ts";
 const amount = z.string().refine((text) => isAmount(text), 'must be an amount with at most 6 decimals, such as "0.40"');
 const url = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
+/** Requests at a time of a model of whose offer nothing else was said: as many as a core decodes with little delay. */
+export const DEFAULT_CAPACITY = 8;
+
 const offerSchema = z.strictObject({
   model: z.string().describe("name or asset id of an installed model"),
   in: amount.default("0").describe("for 10^6 prompt tokens"),
   out: amount.default("0").describe("for 10^6 answer tokens"),
   unit: amount.default("0").describe("for 10^6 steps of a simulation"),
-  capacity: z.int().min(1).max(1_024).default(1).describe("requests at a time"),
+  capacity: z.int().min(1).max(1_024).default(DEFAULT_CAPACITY).describe("requests at a time"),
 });
 export type OfferConfig = z.infer<typeof offerSchema>;
 

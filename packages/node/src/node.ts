@@ -1,8 +1,9 @@
 import { createServer, type Server } from "node:http";
-import { codeOf, domainOf, parseAmount } from "@foldmark/protocol";
+import { type AssetId, codeOf, domainOf, parseAmount } from "@foldmark/protocol";
 import { drain, type Logger, listen, parseListenAddress } from "@foldmark/service";
 import type { Address } from "viem";
 import { connectMarket, readDeployment } from "./chain/market.ts";
+import type { MarketView } from "./chain/marketView.ts";
 import { MarketWatch } from "./chain/marketWatch.ts";
 import { senderOf } from "./chain/transact.ts";
 import type { NodeConfig } from "./config.ts";
@@ -125,7 +126,7 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   opened.defer(() => lengths.close());
 
   let health: Health = "starting";
-  const scheduler = new Scheduler({ limit: config.serve.queue });
+  const scheduler = new Scheduler({ limit: config.serve.queue, capacity: capacityOf(models, view) });
   const runs = new Runs();
   const metrics = nodeMetrics({ scheduler, ledger });
   disputeMetrics(metrics.registry, { counts: () => disputes.counts, defences: () => gas.defences });
@@ -204,6 +205,12 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
     },
   };
 }
+
+/** Chats are computed together, as many as the offer says; simulations one after the other. */
+const capacityOf =
+  (models: readonly OpenedModel[], view: MarketView) =>
+  (asset: AssetId): number =>
+    models.find((model) => model.asset === asset)?.kind === "simulation" ? 1 : view.capacity(asset);
 
 /** Gas for the defence of the longest answer of any model. */
 const gasOfDefences = (models: readonly OpenedModel[]): bigint =>

@@ -10,7 +10,7 @@ const aCompletion = (T: number): Completion => ({ T, request: [], claimed: [] })
 
 function start({ hint }: { hint?: number[] } = {}) {
   const engine = scriptedEngine();
-  const scheduler = new Scheduler({ limit: 8 });
+  const scheduler = new Scheduler({ limit: 8, capacity: () => 1 });
   const seen: unknown[] = [];
   const signed: Completion[] = [];
   let closed = 0;
@@ -20,6 +20,7 @@ function start({ hint }: { hint?: number[] } = {}) {
         ...{
           channelId: aChannelId(),
           ceiling: baseUnits(100n),
+          payer: OWNER.payee,
           model: MODEL,
           prices: { in: ZERO, out: ZERO, unit: ZERO },
         },

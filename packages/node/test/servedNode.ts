@@ -40,11 +40,11 @@ export const SIGNER = privateKeyToAccount(`0x${"0b".repeat(32)}`);
 export const PAYER = privateKeyToAccount(`0x${"0c".repeat(32)}`);
 
 /** A whole node over HTTP with a real ledger, an engine that the test moves, and a chain that the test makes up. */
-export async function serveNode({ folder = aFolder(), queue = 8 } = {}) {
+export async function serveNode({ folder = aFolder(), queue = 8, capacity = 1 } = {}) {
   const owner = { payee: NODE.address, chainId: 31337, channels: DOMAIN.verifyingContract };
   const ledger = Ledger.open(folder, { owner, box: sealedBox(NODE.secret()) });
   const engine = scriptedEngine();
-  const scheduler = new Scheduler({ limit: queue });
+  const scheduler = new Scheduler({ limit: queue, capacity: () => capacity });
   const runs = new Runs();
   const chain = {
     funds: { deposit: baseUnits(1_000n), pendingExit: baseUnits(0n), redeemed: baseUnits(0n) } as ChannelFunds,
@@ -55,6 +55,7 @@ export async function serveNode({ folder = aFolder(), queue = 8 } = {}) {
     terms: { token: TOKEN, windowSeconds: 600n, clocksSeconds: 600n, noticeSeconds: 600n, penalty: baseUnits(1n) },
     now: () => NOW,
     prices: () => PRICES,
+    capacity: () => capacity,
     hasStake: () => chain.isStaked,
     channel: async () => chain.funds,
   };

@@ -1,11 +1,15 @@
 import {
+  type BaseUnits,
   baseUnits,
+  bookCharge,
   cutResponseCodec,
   decodePaymentRequiredHeader,
   FoldmarkError,
   nodeInfoCodec,
+  openPayerLedger,
   PAYMENT_REQUIRED_HEADER,
   paymentEventCodec,
+  putInFlight,
   recoverAnswerSigner,
   refusalCodec,
   statementIdOf,
@@ -281,6 +285,109 @@ describe("a refusal", () => {
       ...{ status: 503, code: "store.disk_full" },
     });
     expect(text).not.toContain(node.folder);
+  });
+});
+
+describe("several answers of one channel in flight at once", () => {
+  const eventsOfKind = async (response: Response, kind: string) => {
+    const found = [];
+    for await (const { event, data } of eventsOf(response)) if (event === kind) found.push(data);
+    return found;
+  };
+  const paymentOf = async (response: Response) =>
+    z.decode(paymentEventCodec, (await eventsOfKind(response, "payment"))[0] as never);
+
+  async function askParallel(many: Awaited<ReturnType<typeof serveNode>>, ceilings: bigint[]) {
+    const asked = [];
+    for (const ceiling of ceilings) {
+      const order = await anOrder({ ceiling });
+      asked.push({ ...order, response: await fetch(`${many.url}/v1/answers`, { method: "POST", ...order }) });
+    }
+    return asked;
+  }
+  const answer = (T: number) => ({ T, request: [new Uint8Array([1])], claimed: [new Uint8Array([2])] });
+
+  it("go to the engine together, each for its payer, and what they could cost is reserved for each", async () => {
+    await using many = await serveNode({ capacity: 2 });
+    const asked = await askParallel(many, [11n, 22n, 33n]);
+    expect(asked.map(({ response }) => response.status)).toEqual([200, 200, 200]);
+    expect(many.engine.runs.map(({ job }) => job.payer)).toEqual([PAYER.address, PAYER.address]);
+    expect(await (await fetch(`${many.url}/v1/node`)).json()).toMatchObject({ running: 2, queued: 1 });
+    const [low] = await askParallel(many, [43n]);
+    expect({ status: low?.response.status, body: await low?.response.json() }).toMatchObject({
+      ...{ status: 402, body: { error: { code: "voucher.too_low", details: { needed: "44" } } } },
+    });
+    many.engine.runs[1]?.complete(answer(4));
+    await expect.poll(() => many.engine.runs.length).toBe(3);
+    for (const { response } of asked) await response.body?.cancel();
+  });
+
+  it("end in any order, and no total is above its ceiling or above what a payer can expect", async () => {
+    const orders = [
+      [0, 1, 2],
+      [0, 2, 1],
+      [1, 0, 2],
+      [1, 2, 0],
+      [2, 0, 1],
+      [2, 1, 0],
+    ];
+    for (const order of orders) {
+      await using many = await serveNode({ capacity: 3 });
+      let payer = openPayerLedger();
+      const ceilings = [0, 1, 2].map(() => {
+        const { ceiling, ledger } = putInFlight(payer, baseUnits(11n));
+        payer = ledger;
+        return ceiling;
+      });
+      const asked = await askParallel(many, ceilings);
+      // 4, 3 and 2 answer tokens: 11, 9 and 7
+      for (const at of order) {
+        many.engine.runs[at]?.complete(answer(3 + 4 - at));
+        const { answer: signed } = await paymentOf(asked[at]?.response as Response);
+        const price = baseUnits(BigInt(11 - 2 * at));
+        const verdict = bookCharge(payer, { ceiling: ceilings[at] as BaseUnits, charged: signed.charged, price });
+        expect(verdict, `order ${order}, answer ${at}`).toMatchObject({ status: "accepted" });
+        if (verdict.status === "accepted") payer = verdict.ledger;
+      }
+      const total = 11n + 9n + 7n;
+      const [claim] = many.ledger.claims();
+      const { charged, reserved } = many.ledger.channel(asked[0]?.channelId as never)?.ledger ?? {};
+      expect({ charged, reserved, sum: payer.sum }).toEqual({ charged: total, reserved: [], sum: total });
+      expect((claim?.amount ?? 0n) <= (claim?.ceiling ?? 0n)).toBe(true);
+      // what was clipped is owed with the next voucher
+      const { ceiling } = putInFlight(payer, baseUnits(11n));
+      const [next] = await askParallel(many, [ceiling]);
+      many.engine.runs[3]?.complete(answer(3 + 1));
+      expect((await paymentOf(next?.response as Response)).answer.charged).toBe(total + 5n);
+    }
+  });
+
+  it("lose nothing to a crash in between: what was signed stays, the others are closed, each ceiling for good", async () => {
+    const crashing = await serveNode({ capacity: 3 });
+    const asked = await askParallel(crashing, [11n, 22n, 33n]);
+    crashing.engine.runs[1]?.complete(answer(4));
+    await asked[1]?.response.text();
+    await crashing[Symbol.asyncDispose]();
+    await using again = await serveNode({ capacity: 3, folder: crashing.folder });
+    const states = [];
+    for (const { path, headers } of asked) states.push(await (await fetch(again.url + path, { headers })).json());
+    expect(states).toMatchObject([
+      { status: "none", charged: "5" },
+      { status: "done", answer: { charged: "5" } },
+      { status: "none", charged: "5" },
+    ]);
+    const [stale, next] = await askParallel(again, [33n, 44n]);
+    expect([stale?.response.status, next?.response.status]).toEqual([402, 200]);
+    await next?.response.body?.cancel();
+  });
+
+  it("fail together with the engine's thread, and none of them is charged", async () => {
+    await using many = await serveNode({ capacity: 3 });
+    const asked = await askParallel(many, [11n, 22n, 33n]);
+    for (const { listener } of many.engine.runs) listener.tokens([7]);
+    for (const { fail } of many.engine.runs) fail(new Error("the thread died"));
+    for (const { response } of asked) expect(await eventsOfKind(response, "error")).toHaveLength(1);
+    expect(many.ledger.channel(asked[0]?.channelId as never)?.ledger).toMatchObject({ charged: 0n, reserved: [] });
   });
 });
 

@@ -20,6 +20,8 @@ export type MarketView = {
   now(): ChainSeconds;
   /** What this node has published for an asset; `undefined` when it offers none. */
   prices(asset: AssetId): Prices | undefined;
+  /** How many requests for an asset this node has said it works on at a time; 0 where it offers none. */
+  capacity(asset: AssetId): number;
   /** Whether the stake, without what is unbonding, still answers for a new request. */
   hasStake(): boolean;
   /**

@@ -43,7 +43,7 @@ export class MarketWatch implements MarketView {
   readonly #options: MarketWatchOptions;
   readonly #deps: MarketWatchDeps;
   readonly #channels = new Map<ChannelId, { funds: ChannelFunds; readAt: number }>();
-  readonly #prices = new Map<AssetId, Prices>();
+  readonly #offers = new Map<AssetId, { prices: Prices; capacity: number }>();
   #timestamp = 0n;
   #head = 0n;
   #headHash: Hash | undefined;
@@ -85,7 +85,9 @@ export class MarketWatch implements MarketView {
     return this.#timestamp;
   }
 
-  prices = (asset: AssetId): Prices | undefined => this.#prices.get(asset);
+  prices = (asset: AssetId): Prices | undefined => this.#offers.get(asset)?.prices;
+
+  capacity = (asset: AssetId): number => this.#offers.get(asset)?.capacity ?? 0;
 
   hasStake(): boolean {
     return this.#isStaked;
@@ -127,13 +129,12 @@ export class MarketWatch implements MarketView {
       this.#isOperator = until === MAX_UINT40;
       for (const [at, asset] of assets.entries()) {
         const offer = offers[at];
-        if (!offer) this.#prices.delete(asset);
-        else
-          this.#prices.set(asset, {
-            in: baseUnits(offer.priceIn),
-            out: baseUnits(offer.priceOut),
-            unit: baseUnits(offer.priceUnit),
-          });
+        if (!offer) this.#offers.delete(asset);
+        else {
+          const { priceIn, priceOut, priceUnit, capacity } = offer;
+          const prices = { in: baseUnits(priceIn), out: baseUnits(priceOut), unit: baseUnits(priceUnit) };
+          this.#offers.set(asset, { prices, capacity });
+        }
       }
       this.#seenAt = this.#deps.clock();
     } catch (error) {

@@ -1,5 +1,6 @@
 import { type BaseUnits, baseUnits, FoldmarkError, formatAmount } from "@foldmark/protocol";
 import type { OfferTerms } from "../chain/provider.ts";
+import { DEFAULT_CAPACITY } from "../config.ts";
 import { amountOf } from "./amount.ts";
 
 /** What was typed for a price, or is in the settings; `undefined` where nothing was. */
@@ -41,7 +42,7 @@ export function offerTerms(said: SaidPrices, options: OfferTermsOptions): OfferT
       details: { model, missing },
       hint: 'An amount for 10^6, such as "0.40"; 0 is free if you say so.',
     });
-  return { ...terms, capacity: capacity ?? published?.capacity ?? 1 };
+  return { ...terms, capacity: capacity ?? published?.capacity ?? DEFAULT_CAPACITY };
 }
 
 /** For people: what an offer asks. */

@@ -27,8 +27,11 @@ export type ServedModel = {
 /** What decides the price of a request. A simulation has no tokens, a chat no steps. */
 export type RequestSize = { kind: "chat"; promptTokens: number; limit: number } | { kind: "simulation"; steps: number };
 
-/** One request, as it was paid for. `hint` are answer tokens that somebody else claims; they are checked, not believed. */
-export type EngineJob = { asset: AssetId; request: Uint8Array[]; hint?: number[] };
+/**
+ * One request, as it was paid for. `hint` are answer tokens that somebody else claims; they are checked, not believed.
+ * `payer` is who takes turns with others, whatever the name says; what nobody pays for takes turns with them as one.
+ */
+export type EngineJob = { asset: AssetId; request: Uint8Array[]; hint?: number[]; payer?: string };
 
 export type EngineListener = {
   /** How many tokens of the hint are the engine's own too. At most once, before any token. */

@@ -1,7 +1,10 @@
 import type { AssetId } from "@foldmark/protocol";
 
 /** What the engine's thread is told when it starts. */
-export type WorkerStart = { packages: { asset: AssetId; folder: string }[]; backend: "wasm" | "reference" };
+export type WorkerStart = {
+  packages: { asset: AssetId; folder: string }[];
+  backend: "wasm" | "reference";
+};
 
 /** To the thread. A run is finished once, at `length` answer tokens, or at all of them. */
 export type ToWorker =
@@ -9,6 +12,7 @@ export type ToWorker =
       type: "run";
       id: number;
       asset: AssetId;
+      payer: string;
       request: Uint8Array[];
       chat?: { prompt: number[]; limit: number; hint?: number[] };
     }

@@ -1,89 +1,79 @@
-// The engine's thread. It computes one request at a time and looks for messages between two slices of a prompt and between
-// two tokens.
+// The engine's thread. Chats of one model are computed together; between two calls of the engine it looks for messages. A
+// simulation is computed in one go.
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Engine } from "@foldmark/machine";
-import { type BuiltModel, families, Generation, openPackage, runWhole } from "@foldmark/workloads";
+import { type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
 import { openBackend } from "./backend.ts";
+import { Batch, type BatchListener } from "./batch.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 
-type Loaded = { engine: Engine; model: Pick<BuiltModel, "kind" | "answers" | "length" | "stopIds"> };
-type Run = Extract<ToWorker, { type: "run" }>;
+type Loaded = {
+  engine: Engine;
+  model: Pick<BuiltModel, "kind" | "answers" | "length" | "stopIds">;
+  batch: Batch;
+};
 
 const port = parentPort as MessagePort;
 const { packages, backend } = workerData as WorkerStart;
 const loaded = new Map<string, Loaded>();
-/** The answer in the making. */
-let current: { id: number; generation: Generation } | undefined;
 
 const post = (message: FromWorker) => port.postMessage(message);
+const listener: BatchListener = {
+  hint: (id, agreed) => post({ type: "hint", id, agreed }),
+  token: (id, token) => post({ type: "tokens", id, tokens: [token] }),
+  generated: (id) => post({ type: "generated", id }),
+  failed: (id, { message, code }) => post({ type: "failed", id, code, message }),
+};
 
 for (const { asset, folder } of packages) {
   const { program, constants, manifest } = await openPackage(folder, { families, verify: "once" }); // a restart finds the files as they are then
   const { kind, length, stopIds } = manifest;
   const answers = manifest.answers.map(({ shift, ...source }) => (shift === undefined ? source : { ...source, shift }));
-  loaded.set(asset, {
-    engine: await openBackend(backend, program, constants),
-    model: { kind, answers, length, stopIds },
-  });
+  const engine = await openBackend(backend, program, constants);
+  loaded.set(asset, { engine, model: { kind, answers, length, stopIds }, batch: new Batch(engine, { listener }) });
 }
-port.on("message", handle);
+port.on("message", (message: ToWorker) => {
+  handle(message);
+  work();
+});
 post({ type: "ready" });
 
+/** Computes until nothing is left, one call of each model's engine after the other. */
+function work(): void {
+  for (;;) {
+    const busy = [...loaded.values()].filter(({ batch }) => batch.isBusy);
+    if (busy.length === 0) return;
+    for (const { batch } of busy) {
+      batch.tick({ share: busy.length });
+      for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) handle(next.message);
+    }
+  }
+}
+
 function handle(message: ToWorker): void {
+  const { id } = message;
   try {
     if (message.type === "run") run(message);
-    else if (message.id === current?.id) control(message);
+    else {
+      const batch = loaded.values().find(({ batch }) => batch.has(id))?.batch;
+      if (message.type === "abort") batch?.remove(id);
+      else if (batch) complete(id, batch.finish(id, message));
+    }
   } catch (error) {
-    close();
     // what nobody foresaw may have left the engine in any state: the thread ends, and another one starts clean
     if (!(error instanceof Error && "code" in error)) throw error;
-    post({ type: "failed", id: message.id, code: String(error.code), message: error.message });
+    post({ type: "failed", id, code: String(error.code), message: error.message });
   }
 }
 
-function run({ id, asset, request, chat }: Run): void {
+function run({ id, asset, payer, request, chat }: Extract<ToWorker, { type: "run" }>): void {
   const known = loaded.get(asset);
   if (!known) throw new Error(`${asset} is not loaded`);
-  const { engine, model } = known;
-  if (!chat) {
-    const { T, claimed } = runWhole(engine, { model, request });
-    post({ type: "completed", id, T, request, claimed });
-    return;
-  }
-  const { prompt, limit, hint } = chat;
-  const generation = Generation.open(engine, { model, request, prompt, limit, ...(hint ? { hint } : {}) });
-  current = { id, generation };
-  while (generation.read()) if (!isWanted(id)) return;
-  if (hint) post({ type: "hint", id, agreed: generation.agreed });
-  while (isWanted(id)) {
-    const token = generation.next();
-    if (token === undefined) {
-      post({ type: "generated", id });
-      return;
-    }
-    post({ type: "tokens", id, tokens: [token] });
-  }
+  const { engine, model, batch } = known;
+  if (chat) batch.add({ id, payer, model, request, ...chat });
+  else complete(id, runWhole(engine, { model, request }));
 }
 
-/** Handles what has come meanwhile; false when that ended the answer. */
-function isWanted(id: number): boolean {
-  for (;;) {
-    const waiting = current?.id === id ? receiveMessageOnPort(port) : undefined;
-    if (!waiting) return current?.id === id;
-    handle(waiting.message as ToWorker);
-  }
-}
-
-function control(message: Exclude<ToWorker, Run>): void {
-  if (current && message.type === "finish") {
-    const { length } = message;
-    const { T, request, claimed } = current.generation.finish(length === undefined ? {} : { length });
-    post({ type: "completed", id: message.id, T, request, claimed });
-  }
-  close();
-}
-
-function close(): void {
-  current?.generation.close();
-  current = undefined;
+function complete(id: number, { T, request, claimed }: { T: number; request: Uint8Array[]; claimed: Uint8Array[] }) {
+  post({ type: "completed", id, T, request, claimed });
 }

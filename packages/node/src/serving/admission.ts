@@ -20,12 +20,14 @@ import { channelState } from "./channelState.ts";
 import { readPayment, recoverPaymentSigner, termsOf } from "./payment.ts";
 import { maximumOf } from "./price.ts";
 import { Refusal } from "./refusal.ts";
+import type { Place } from "./scheduler.ts";
 import { voucherRefusal } from "./voucherRefusal.ts";
 
 /** A request whose voucher is on disk: from here on its ceiling is used. */
 export type AcceptedRequest = {
   channelId: ChannelId;
   ceiling: BaseUnits;
+  payer: Address;
   model: ServedModel;
   prices: Prices;
   size: RequestSize;
@@ -42,8 +44,8 @@ export type AdmissionDeps = {
   minimumDeposit: BaseUnits;
   /** Throws `node.not_serving` for a job that could be so long that this node could not defend it in time. */
   checkLength(asset: AssetId, T: number): void;
-  /** Throws `node.busy` when nothing more may wait. */
-  checkRoom(): void;
+  /** Throws `node.busy` when nothing more of this payer may wait. */
+  checkRoom(place: Place): void;
 };
 
 /**
@@ -101,7 +103,8 @@ export async function admit(
   });
   if (verdict.status === "refused")
     throw voucherRefusal(verdict, { terms, channel: channelState(channelId, funds, deps.ledger) });
-  deps.checkRoom();
+  const { payer } = payment.payload.channel;
+  deps.checkRoom({ payer, asset: model.asset });
   deps.ledger.accept(
     {
       channelId,
@@ -114,8 +117,8 @@ export async function admit(
     Number(deps.market.now()),
   );
   const { request: tensors, hint } = request;
-  const job = { asset: model.asset, request: tensors, ...(hint === undefined ? {} : { hint }) };
-  return { channelId, ceiling, model, prices, size, job };
+  const job = { asset: model.asset, payer, request: tensors, ...(hint === undefined ? {} : { hint }) };
+  return { channelId, ceiling, payer, model, prices, size, job };
 }
 
 /** A body of nothing but mistakes gets no answer that is many times as long. */

@@ -1,4 +1,4 @@
-import { FoldmarkError, type PaymentEvent } from "@foldmark/protocol";
+import { type AssetId, FoldmarkError, type PaymentEvent } from "@foldmark/protocol";
 import type { AnswerEngine, Completion, EngineRun } from "../engine/answerEngine.ts";
 import type { AcceptedRequest } from "./admission.ts";
 import type { Scheduler, Task } from "./scheduler.ts";
@@ -39,6 +39,14 @@ export class AnswerRun implements Task {
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
+  }
+
+  get payer(): string {
+    return this.accepted.payer;
+  }
+
+  get asset(): AssetId {
+    return this.accepted.job.asset;
   }
 
   /** Answer tokens that the payer has been sent; tokens of a hint count when they are agreed with. */

@@ -28,9 +28,9 @@ export function answersRoute(deps: AnswersRouteDeps): Router {
       { body: request.body, payment: paymentHeader(request) },
       {
         ...deps,
-        checkRoom() {
+        checkRoom(place) {
           deps.checkOpen(); // the node may have begun to drain while the chain was read
-          deps.scheduler.checkRoom();
+          deps.scheduler.checkRoom(place);
         },
       },
     );
