@@ -3,8 +3,8 @@ import type { Program } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import { type AsmFunction, instantiate } from "./asm.ts";
 import type { LoadedConstant } from "./constants.ts";
-import { type DotForm, dotFormOf } from "./dotForm.ts";
-import { paddedColumns } from "./dotKernels.ts";
+import { type DotForm, dotFormOf } from "./dots/dotForm.ts";
+import { paddedColumns } from "./dots/panels.ts";
 import { compileFold } from "./foldFunction.ts";
 import type { Folds } from "./folds.ts";
 import { frameBytes, slotOffset } from "./frame.ts";
@@ -42,8 +42,8 @@ export type CompiledFold = {
   range: Range;
 };
 
-/** i16 x i8 products that fit 32 bits whatever their values: a multiple of 4 below 2^31 / 2^22. */
-const WIDE_CHUNK = 508;
+/** i16 x i8 products that fit 32 bits whatever their values: a multiple of 8 below 2^31 / 2^22. */
+const WIDE_CHUNK = 504;
 
 export type CompileOptions = {
   arena: Arena;

@@ -1,7 +1,7 @@
 import type { ConstantSource } from "../engine.ts";
 import { readConstant, tensorByteLength } from "../job.ts";
 import { BYTES, type ElementType, type Program, size } from "../program.ts";
-import { paddedColumns, paddedRows } from "./dotKernels.ts";
+import { PANEL_ROWS, paddedColumns, paddedRows, panelBytesOf, STAGING_SLACK } from "./dots/panels.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
 import { ofType, type Range, range } from "./ranges.ts";
@@ -32,7 +32,7 @@ export function placeConstants(
     0,
     ...program.constants.map((decl, i) => (panels.has(first + i) ? tensorByteLength(decl, 1) : 0)),
   );
-  const staging = largest > 0 ? arena.allocate(largest) : undefined;
+  const staging = largest > 0 ? arena.allocate(largest + STAGING_SLACK) : undefined;
   const loaded = program.constants.map((decl, index) => {
     const bytes = readConstant(program, source, index);
     if (staging === undefined || !panels.has(first + index)) {
@@ -41,13 +41,11 @@ export function placeConstants(
       return { base, range: exactRange(decl.type, bytes) };
     }
     const [rows, columns] = [size.n(decl.rows), size.n(decl.cols)];
-    const panelBytes = paddedColumns(columns) * 8;
-    const panelCount = paddedRows(rows) / 8;
-    const packedBytes = panelCount * panelBytes;
-    // packing writes every byte but the padding
-    const base = packedBytes === bytes.length ? arena.allocate(packedBytes) : arena.allocateZeroed(packedBytes);
+    const panelBytes = panelBytesOf(paddedColumns(columns));
+    const panelCount = paddedRows(rows) / PANEL_ROWS;
+    const base = arena.allocate(panelCount * panelBytes);
     arena.bytes.set(bytes, staging);
-    const largestNorm = kernels.packPanels(staging, rows, columns, base, panelBytes);
+    const largestNorm = kernels.packPanels(staging, rows, columns, base, panelCount, panelBytes);
     return { base, range: ofType.i8, packed: { panelBytes, panels: panelCount, largestNorm } };
   });
   if (staging !== undefined) arena.free(staging);

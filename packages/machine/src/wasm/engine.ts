@@ -23,7 +23,7 @@ import { assertWellFormed } from "../validate/wellFormed.ts";
 import { BlockBuffers } from "./buffers.ts";
 import { type CompiledFold, compileFolds } from "./compile.ts";
 import { placeConstants } from "./constants.ts";
-import { dotFormOf } from "./dotForm.ts";
+import { dotFormOf } from "./dots/dotForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";

@@ -2,6 +2,7 @@ import { MachineError } from "../errors.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold, DotStep } from "./compile.ts";
+import { PANEL_ROWS } from "./dots/panels.ts";
 import { FILL, type Fill, fillsOf } from "./fills.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
@@ -37,6 +38,9 @@ export type Row = {
 
 /** Rows that are computed together: weights are read once for all of them. */
 export const BLOCK_ROWS = 64;
+
+/** Weights that all rows of a block pass before the next are read: so many stay in the second cache meanwhile. */
+const RANGE_BYTES = 1 << 18;
 
 /** Stages between two matrix products: computed row by row, so that their buffers stay in the nearest cache. */
 type Segment = { folds: number[]; dot: boolean };
@@ -102,7 +106,7 @@ export class Evaluator {
     const sums = most(({ panels }) => panels * 32);
     const wideSums = most(({ panels, wide }) => (wide ? panels * 64 : 0));
     const widened = most(({ columns, activationBits }) => (activationBits === 8 ? columns * 2 + 16 : 0));
-    const tableBytes = BLOCK_ROWS * 4;
+    const tableBytes = BLOCK_ROWS * 8;
     const total = tableBytes + sums + wideSums + widened;
     const old = this.#scratch;
     this.#scratch = undefined;
@@ -184,7 +188,7 @@ export class Evaluator {
     const { code, dot } = this.#compiled[fold] as CompiledFold;
     const scratch = this.#scratch;
     if (dot === undefined || scratch === undefined) throw new Error(`fold ${fold} has no room for its sums`);
-    const { base, panels, panelBytes, columns } = dot;
+    const { columns } = dot;
     const { words } = this.#arena;
     const source = this.#folds.target(code.sites[dot.activations] as Site) as number;
     rows.forEach((row, m) => {
@@ -194,59 +198,51 @@ export class Evaluator {
         this.#kernels.widenRow(x, wide, dot.terms);
         x = wide;
       }
-      words[(scratch.table >>> 2) + m] = x;
+      words[(scratch.table >>> 2) + m * 2] = x;
     });
-    const sumBytes = panels * 32;
     if (dot.wide) this.#wideSums(dot, rows.length, scratch);
-    else if (rows.length === 1)
-      this.#kernels.dotOneRow(
-        base,
-        panels,
-        panelBytes,
-        words[scratch.table >>> 2] as number,
-        columns * 2,
-        scratch.sums,
-      );
-    else
-      this.#kernels.dotRows(
-        base,
-        panels,
-        panelBytes,
-        scratch.table,
-        0,
-        columns * 2,
-        rows.length,
-        scratch.sums,
-        sumBytes,
-      );
+    else this.#sums(dot, { from: 0, columns }, rows.length, scratch);
     const finished = dot.wide ? scratch.wideSums : scratch.sums;
-    const stride = dot.wide ? sumBytes * 2 : sumBytes;
+    const stride = dot.panels * (dot.wide ? 64 : 32);
     rows.forEach((row, m) => {
       this.#run(fold, row, finished + m * stride);
     });
   }
 
-  #wideSums(
-    { base, panels, panelBytes, columns, chunk }: DotStep,
+  /** Sums over some columns of the matrix, range by range of its panels. */
+  #sums(
+    { base, panels, panelBytes }: DotStep,
+    { from, columns }: { from: number; columns: number },
     rows: number,
-    scratch: { table: number; sums: number; wideSums: number },
+    { table, sums }: { table: number; sums: number },
   ): void {
-    const count = panels * 8 * rows;
-    this.#arena.bytes.fill(0, scratch.wideSums, scratch.wideSums + count * 8);
-    for (let k = 0; k < columns; k += chunk) {
-      const taken = Math.min(chunk, columns - k);
+    this.#kernels.balanceRows(table, rows, columns * 2);
+    const range = rows === 1 ? panels : Math.max(2, Math.floor(RANGE_BYTES / panelBytes) & -2);
+    for (let panel = 0; panel < panels; panel += range)
       this.#kernels.dotRows(
-        base + k * 8,
-        panels,
+        base + panel * panelBytes + from * PANEL_ROWS,
+        Math.min(range, panels - panel),
         panelBytes,
-        scratch.table,
-        k * 2,
-        taken * 2,
+        table,
         rows,
-        scratch.sums,
-        panels * 32,
+        columns * 2,
+        sums + panel * PANEL_ROWS * 4,
+        panels * PANEL_ROWS * 4,
       );
+  }
+
+  #wideSums(dot: DotStep, rows: number, scratch: { table: number; sums: number; wideSums: number }): void {
+    const count = dot.panels * PANEL_ROWS * rows;
+    const { bytes, words } = this.#arena;
+    bytes.fill(0, scratch.wideSums, scratch.wideSums + count * 8);
+    for (let from = 0; from < dot.columns; from += dot.chunk) {
+      const columns = Math.min(dot.chunk, dot.columns - from);
+      this.#sums(dot, { from, columns }, rows, scratch);
       this.#kernels.widenSums(scratch.sums, scratch.wideSums, count);
+      for (let m = 0; m < rows; m++) {
+        const at = (scratch.table >>> 2) + m * 2;
+        words[at] = (words[at] as number) + columns * 2;
+      }
     }
   }
 

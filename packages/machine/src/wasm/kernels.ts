@@ -1,27 +1,28 @@
 import { instantiate } from "./asm.ts";
-import { dotOneRow, dotRows, packPanels, widenRow, widenSums } from "./dotKernels.ts";
+import { packPanels } from "./dots/packing.ts";
+import { dotRows } from "./dots/rows.ts";
+import { balanceRows, widenRow, widenSums } from "./dots/widening.ts";
 import type { WasmExports, WasmMemory } from "./webassembly.ts";
 
-/** The kernels that are the same for every program. Arguments: `dotKernels.ts`. */
+/** The kernels that are the same for every program. Arguments: where they are defined. */
 export type Kernels = {
-  dotOneRow(weights: number, panels: number, panelBytes: number, x: number, xBytes: number, out: number): void;
+  packPanels(source: number, rows: number, columns: number, target: number, panels: number, panelBytes: number): number;
+  balanceRows(table: number, rows: number, rowBytes: number): void;
   dotRows(
     weights: number,
     panels: number,
     panelBytes: number,
     table: number,
-    skip: number,
-    rowBytes: number,
     rows: number,
+    rowBytes: number,
     out: number,
     outBytes: number,
   ): void;
-  packPanels(source: number, rows: number, columns: number, target: number, panelBytes: number): number;
   widenRow(source: number, target: number, count: number): void;
   widenSums(source: number, target: number, count: number): void;
 };
 
 export function compileKernels(memory: WasmMemory): Kernels {
-  const functions = { dotOneRow, dotRows, packPanels, widenRow, widenSums };
+  const functions = { packPanels, balanceRows, dotRows, widenRow, widenSums };
   return instantiate(memory, functions) satisfies WasmExports as unknown as Kernels;
 }

@@ -1,5 +1,6 @@
 import { type DecodedExpression, type Expression, isLoad, type Load } from "../expression.ts";
 import { BYTES, type Size, size, sizeAt } from "../program.ts";
+import { weightAddress, weightValue } from "./dots/panels.ts";
 import { Graph, type Node } from "./graph.ts";
 import { clampInto, I64, ofType, type Range, range } from "./ranges.ts";
 import type { FoldCode, Operand, Site } from "./sites.ts";
@@ -211,17 +212,20 @@ class Addresses {
     }
 
     if (operand.checked) presence = graph.sum32([graph.address({ kind: "presence", site }), graph.wrap(step)]);
-    terms.push(...this.#row(site, operand, this.#clamp(row, operand.rows)));
+    const own = this.#clamp(row, operand.rows);
     const column = size.kind(operand.cols) === 2 ? this.#clampHistory(col, step) : this.#clamp(col, operand.cols);
-    terms.push(...this.#column(site, operand, column));
+    const weight = operand.packed && weightAddress(graph, operand.packed.panelBytes);
+    if (weight !== undefined) terms.push(...weight.row(own), ...weight.column(column));
+    else terms.push(...this.#row(site, operand, own), ...this.#column(site, operand, column));
 
     const address = graph.sum32(terms);
     const bytes = BYTES[operand.type];
     const runs = { c: this.#runOver("c", terms, bytes), k: this.#runOver("k", terms, bytes) };
     const known = { range: operand.range, runs, presence };
-    if (!this.#options.loadsStay) return graph.load(operand.type, address, known);
     const isLate = !inLoop && this.#code.decl.combine === "sum";
-    return graph.load(operand.type, address, { ...known, atLeast: inLoop ? 3 : 2, late: isLate });
+    const stays = this.#options.loadsStay ? ({ atLeast: inLoop ? 3 : 2, late: isLate } as const) : {};
+    const stored = graph.load(operand.type, address, { ...known, ...stays });
+    return weight === undefined ? stored : weightValue(graph, stored, own);
   }
 
   #isCurrent(site: number): boolean {
@@ -253,11 +257,6 @@ class Addresses {
     const graph = this.#graph;
     const bytes = BYTES[operand.type];
     if (row.op === "literal" && row.value === 0n) return [];
-    if (operand.packed !== undefined) {
-      const panel = graph.apply("udiv", [row, graph.literal(8n)]);
-      const within = graph.apply("and", [row, graph.literal(7n)]);
-      return [graph.scale32(graph.wrap(panel), operand.packed.panelBytes), graph.scale32(graph.wrap(within), 2)];
-    }
     if (operand.order !== 1 && size.kind(operand.cols) === 0) return this.#scaled(row, size.n(operand.cols) * bytes);
     return [graph.mul32(graph.wrap(row), graph.address({ kind: "rowStride", site }))];
   }
@@ -265,11 +264,6 @@ class Addresses {
   #column(site: number, operand: OperandFacts, col: Node): Node[] {
     const graph = this.#graph;
     if (col.op === "literal" && col.value === 0n) return [];
-    if (operand.packed !== undefined) {
-      const pair = graph.apply("udiv", [col, graph.literal(2n)]);
-      const within = graph.apply("and", [col, graph.literal(1n)]);
-      return [graph.scale32(graph.wrap(pair), 16), graph.wrap(within)];
-    }
     if (operand.order !== 1) return this.#scaled(col, BYTES[operand.type]);
     return [graph.mul32(graph.wrap(col), graph.address({ kind: "colStride", site }))];
   }

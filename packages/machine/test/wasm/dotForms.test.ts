@@ -90,11 +90,12 @@ describe("products with a constant i8 matrix", () => {
     { columns: 1_100, weight: EXTREMES.greatest, input: -32_768 },
   ])("do not overflow at $columns times $weight times $input", async ({ columns, weight, input }) => {
     const at = {
-      rows: 17,
+      rows: 35,
       columns,
       bits: 16 as const,
-      weights: Array<number>(17 * columns).fill(weight),
-      inputs: Array<number>(3 * columns).fill(input),
+      // a row of extremes among rows that differ in every column
+      weights: spread(35 * columns, 8, 3).map((value, i) => (Math.floor(i / columns) % 9 === 0 ? weight : value)),
+      inputs: spread(7 * columns, 16, 5).map((value, i) => (Math.floor(i / columns) % 2 === 0 ? input : value)),
     };
     expect(await products(at)).toEqual(expected(at));
   });

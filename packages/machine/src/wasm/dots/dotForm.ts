@@ -1,6 +1,6 @@
-import type { Expression } from "../expression.ts";
-import { type Program, size } from "../program.ts";
-import { type FoldCode, operandOf } from "./sites.ts";
+import type { Expression } from "../../expression.ts";
+import { type Program, size } from "../../program.ts";
+import { type FoldCode, operandOf } from "../sites.ts";
 
 /** A sum over k of a row of a constant i8 matrix with a row of activations: what the dot kernels compute. */
 export type DotForm = {
