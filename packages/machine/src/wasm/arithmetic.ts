@@ -1,8 +1,9 @@
 import { type AsmFunction, call, defineFunction, f64, i64, if_, type Local, local, select } from "./asm.ts";
 
 type Wide = Local<"i64">;
-const MULTIPLIERS = [0xd2511f53n, 0xcd9e8d57n] as const;
-const WEYL = [0x9e3779b9n, 0xbb67ae85n] as const;
+/** Multipliers of words 0 and 2, and what the two words of the key grow by in each round. */
+export const PHILOX_MULTIPLIERS = [0xd2511f53n, 0xcd9e8d57n] as const;
+export const PHILOX_WEYL = [0x9e3779b9n, 0xbb67ae85n] as const;
 const LOW = 0xffff_ffffn;
 
 /** High 64 bits of the signed 128-bit product. Hacker's Delight, 8-2. */
@@ -155,14 +156,14 @@ export const philox: AsmFunction = defineFunction({ in: ["i64", "i64", "i64"], o
     local.set(into);
   };
   for (let round = 0; round < 10; round++) {
-    local.set(products[0], i64.mul(words[0], MULTIPLIERS[0]));
-    local.set(products[1], i64.mul(words[2], MULTIPLIERS[1]));
+    local.set(products[0], i64.mul(words[0], PHILOX_MULTIPLIERS[0]));
+    local.set(products[1], i64.mul(words[2], PHILOX_MULTIPLIERS[1]));
     mix(products[1], words[1], keys[0], words[0]);
     mix(products[0], words[3], keys[1], words[2]);
     local.set(words[1], i64.and(products[1], LOW));
     local.set(words[3], i64.and(products[0], LOW));
     for (const at of [0, 1] as const) {
-      i64.add(keys[at], WEYL[at]);
+      i64.add(keys[at], PHILOX_WEYL[at]);
       i64.const(LOW);
       i64.and();
       local.set(keys[at]);

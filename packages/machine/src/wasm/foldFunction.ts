@@ -26,7 +26,7 @@ import { emitBlockDot, emitRunDot, isBlockInvariant, type RunDot } from "./runDo
 import { type Counters, ScalarEmitter } from "./scalars.ts";
 import type { FoldCode } from "./sites.ts";
 import { VECTOR_LANES } from "./vectorForm.ts";
-import { VectorEmitter } from "./vectors.ts";
+import { VectorEmitter } from "./vectors/emitter.ts";
 
 /** A compiled fold: one step of it, all rows and columns. Takes the address of a frame. */
 export function compileFold(code: FoldCode, lowered: Lowered, options: LoopOptions): AsmFunction {
@@ -138,10 +138,10 @@ class FoldEmitter {
     const { loop: over, inside, outside } = this.#form.vector as VectorForm;
     const counter = this.#counters[over.variable];
     const scalar = (node: Node) => this.#scalars.get(node);
-    const vectors = new VectorEmitter({ locals: this.#locals, loop: over, counter, scalar });
+    const vectors = new VectorEmitter({ locals: this.#locals, loop: over, counters: this.#counters, scalar });
     const whole = this.#locals.i32();
     local.set(whole, i32.and(end, -VECTOR_LANES));
-    for (const node of outside) vectors.spread(node);
+    vectors.prepare({ inside, outside });
     loopWhileBelow(counter, whole, VECTOR_LANES, () => {
       before?.(vectors);
       for (const node of inside) vectors.compute(node);

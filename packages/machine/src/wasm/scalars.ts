@@ -1,10 +1,9 @@
 import { BYTES } from "../program.ts";
-import { mulShift, philox, roundShift, squareRoot, unsignedDivide } from "./arithmetic.ts";
-import { call, i32, i64, if_, type Local, type Locals, local, select } from "./asm.ts";
+import { i32, i64, if_, type Local, type Locals, local, select } from "./asm.ts";
 import { MISSING_OFFSET, slotOffset } from "./frame.ts";
 import type { Node } from "./graph.ts";
 import type { Branch, Laziness } from "./laziness.ts";
-import { I64 } from "./ranges.ts";
+import { pushCondition, pushOperation } from "./scalarOperations.ts";
 import { isAddress } from "./vectorForm.ts";
 
 export type Counters = { r: Local<"i32">; c: Local<"i32">; k: Local<"i32"> };
@@ -65,7 +64,6 @@ export class ScalarEmitter {
     const args = () => {
       for (const arg of node.args) this.get(arg);
     };
-    const [a, b, third] = node.args;
     switch (node.op) {
       case "literal":
       case "acc":
@@ -101,60 +99,11 @@ export class ScalarEmitter {
       case "load":
         this.#load(node);
         return;
-      case "add":
-      case "sub":
-      case "mul":
-      case "and":
-      case "or":
-      case "xor":
-      case "shl":
-        args();
-        i64[node.op]();
-        return;
-      case "shr":
-        this.#roundShift(a as Node, b as Node);
-        return;
-      case "mulshr":
-        args();
-        call(mulShift);
-        return;
-      case "min":
-      case "max": {
-        args();
-        const [low, high] = node.op === "min" ? [a, b] : [b, a];
-        this.get(low as Node);
-        this.get(high as Node);
-        i64.lt_s();
-        select();
-        return;
-      }
-      case "eq":
-      case "lt":
-        this.#condition(node);
-        i64.extend_i32_u();
-        return;
       case "select":
-        this.#select(node, a as Node, b as Node, third as Node);
-        return;
-      case "udiv":
-        this.#divide(a as Node, b as Node);
-        return;
-      case "isqrt":
-        args();
-        call(squareRoot);
-        return;
-      case "bitlen":
-        i64.const(64n);
-        args();
-        i64.clz();
-        i64.sub();
-        return;
-      case "philox":
-        args();
-        call(philox);
+        this.#select(node);
         return;
       default:
-        node satisfies never;
+        pushOperation(node.op, node.args, (arg) => this.get(arg));
     }
   }
 
@@ -183,75 +132,15 @@ export class ScalarEmitter {
     });
   }
 
-  #roundShift(value: Node, count: Node): void {
-    if (count.op === "literal") {
-      const s = count.value;
-      const half = 1n << (s - 1n);
-      this.get(value);
-      if (value.range.hi + half <= I64.hi) {
-        i64.const(half);
-        i64.add();
-        i64.const(s);
-        i64.shr_s();
-        return;
-      }
-    } else this.get(value);
-    const doubled = value.range.lo * 2n >= I64.lo && value.range.hi * 2n < I64.hi;
-    if (doubled && count.range.lo >= 0n && count.range.hi <= 63n) {
-      // floor(2a / 2^s), then half of it rounded up: the same for every s, 0 included
-      i64.const(1n);
-      i64.shl();
-      this.get(count);
-      i64.shr_s();
-      i64.const(1n);
-      i64.add();
-      i64.const(1n);
-      i64.shr_s();
-      return;
-    }
-    this.get(count);
-    call(roundShift);
-  }
-
-  #divide(a: Node, b: Node): void {
-    const isSmall = (node: Node) => node.range.lo >= 0n && node.range.hi < 2n ** 32n;
-    this.get(a);
-    if (b.range.lo <= 0n && b.range.hi >= 0n) {
-      this.get(b);
-      call(unsignedDivide);
-    } else if (isSmall(a) && isSmall(b)) {
-      i32.wrap_i64();
-      this.get(b);
-      i32.wrap_i64();
-      i32.div_u();
-      i64.extend_i32_u();
-    } else {
-      this.get(b);
-      i64.div_u();
-    }
-  }
-
-  /** Leaves an i32 that is not 0 where the value is not 0. */
-  #condition(predicate: Node): void {
-    if (predicate.op === "eq" || predicate.op === "lt") {
-      for (const arg of predicate.args) this.get(arg);
-      if (predicate.op === "eq") i64.eq();
-      else i64.lt_s();
-      return;
-    }
-    this.get(predicate);
-    i64.const(0n);
-    i64.ne();
-  }
-
-  #select(node: Node, predicate: Node, a: Node, b: Node): void {
+  #select(node: Node): void {
+    const [predicate, a, b] = node.args as [Node, Node, Node];
     const branchOf = (side: 1 | 2) =>
       this.#lazy.branches.find((branch) => branch.select === node && branch.side === side);
     const [taken, other] = [branchOf(1), branchOf(2)];
     if (taken === undefined && other === undefined) {
       this.get(a);
       this.get(b);
-      this.#condition(predicate);
+      pushCondition(predicate, (arg) => this.get(arg));
       select();
       return;
     }
@@ -260,7 +149,7 @@ export class ScalarEmitter {
         if (branch !== undefined && this.#lazy.ownerOf.get(owned) === branch) this.compute(owned);
       this.get(value);
     };
-    this.#condition(predicate);
+    pushCondition(predicate, (arg) => this.get(arg));
     if_({ in: [], out: [i64] }, side(taken, a), side(other, b));
   }
 }

@@ -41,43 +41,23 @@ export function vectorValues(
   return { inside: inOrder(inside), outside: inOrder(outside) };
 }
 
-function hasVectorForm(node: Node, { variable, level }: VectorLoop): boolean {
-  const [a, b] = node.args;
-  switch (node.op) {
-    case "c":
-    case "k":
-      return node.op === variable;
-    case "load":
-      return node.args.length === 1;
-    case "wrap":
-    case "add32":
-    case "scale32":
-    case "mul32":
-    case "add":
-    case "sub":
-    case "mul":
-    case "and":
-    case "or":
-    case "xor":
-    case "min":
-    case "max":
-    case "eq":
-    case "lt":
-    case "select":
-      return true;
-    case "shl":
-      return b !== undefined && b.level < level;
-    case "shr":
-      return a !== undefined && b !== undefined && b.level < level && hasShift(a, b);
-    case "udiv":
-      return a !== undefined && b?.op === "literal" && a.range.lo >= 0n && log2(b.value) !== undefined;
-    default:
-      return false;
-  }
+/** Everything has a vector form but loads that record what they read, and what the loop does not compute. */
+function hasVectorForm(node: Node, { variable }: VectorLoop): boolean {
+  if (node.op === "c" || node.op === "k" || node.op === "r") return node.op === variable;
+  return node.op !== "acc" && (node.op !== "load" || node.args.length === 1);
 }
 
-/** Adding half first must not overflow; with a count from outside, doubling must not either. */
-function hasShift(value: Node, count: Node): boolean {
+/** Whether a left shift is one operation on all lanes. */
+export function isShiftedLeft({ args: [, count] }: Node, { level }: VectorLoop): boolean {
+  return count !== undefined && count.level < level;
+}
+
+/**
+ * Whether a right shift is a few operations on all lanes: adding half first must not overflow; with a count from outside,
+ * doubling must not either.
+ */
+export function isShiftedRight({ args: [value, count] }: Node, { level }: VectorLoop): boolean {
+  if (value === undefined || count === undefined || count.level >= level) return false;
   if (count.op === "literal") return value.range.hi + (1n << (count.value - 1n)) <= I64.hi;
   return value.range.lo * 2n >= I64.lo && value.range.hi * 2n < I64.hi;
 }

@@ -1,0 +1,147 @@
+import type { ElementType } from "../../program.ts";
+import { i32x4, i64x2, local, v128 } from "../asm.ts";
+import type { Node } from "../graph.ts";
+import { isShiftedLeft, isShiftedRight, log2 } from "../vectorForm.ts";
+import { emitAddress, emitExtremum, emitLanewise, emitProduct } from "./arithmetic.ts";
+import { emitByLanes } from "./byLanes.ts";
+import { emitComparison, emitSelect } from "./comparisons.ts";
+import { type LanesParts, LaneValues, type Wide } from "./lanes.ts";
+import { emitLoad } from "./loads.ts";
+import { emitPhilox } from "./philox.ts";
+import { emitLimbProduct, limbsOf, type SpreadLimbs, spreadLimbs } from "./products.ts";
+import { emitPowerDivision, emitShiftLeft, emitShiftRight } from "./shifts.ts";
+import { emitStore } from "./stores.ts";
+
+/** Writes the values of one turn of four iterations. */
+export class VectorEmitter {
+  readonly #values: LaneValues;
+  readonly #limbs: SpreadLimbs = new Map();
+
+  constructor(parts: LanesParts) {
+    this.#values = new LaneValues(parts);
+  }
+
+  /** Before the loop: spreads what `inside` needs from outside it. */
+  prepare({ inside, outside }: { inside: readonly Node[]; outside: readonly Node[] }): void {
+    for (const node of outside) this.#values.spread(node);
+    for (const node of inside) if (node.op === "mulshr") spreadLimbs(this.#values, this.#limbs, node);
+  }
+
+  /** Gives a value that was computed elsewhere, as two vectors of 64-bit lanes. */
+  define(node: Node, { low, high }: Wide): void {
+    this.#values.setWide(node, (half) => local.get(half === "low" ? low : high));
+  }
+
+  /** Computes a value once, from values that were computed before. */
+  compute(node: Node): void {
+    const values = this.#values;
+    if (values.has(node)) return;
+    const [a, b] = node.args as [Node, Node];
+    switch (node.op) {
+      case "r":
+      case "c":
+      case "k":
+        i32x4.splat(values.counters[node.op]);
+        if (node.op === values.loop.variable) {
+          v128.const("i32x4", [0, 1, 2, 3]);
+          i32x4.add();
+        }
+        values.set32(node);
+        return;
+      case "load":
+        emitLoad(values, node);
+        return;
+      case "wrap":
+      case "add32":
+      case "mul32":
+      case "scale32":
+        emitAddress(values, node);
+        return;
+      case "add":
+        emitLanewise(values, node, [() => i32x4.add(), () => i64x2.add()]);
+        return;
+      case "sub":
+        emitLanewise(values, node, [() => i32x4.sub(), () => i64x2.sub()]);
+        return;
+      case "and":
+      case "or":
+      case "xor": {
+        const { op } = node;
+        emitLanewise(values, node, [() => v128[op](), () => v128[op]()]);
+        return;
+      }
+      case "mul":
+        emitProduct(values, node);
+        return;
+      case "min":
+      case "max":
+        emitExtremum(values, node, node.op);
+        return;
+      case "eq":
+      case "lt":
+        emitComparison(values, node);
+        return;
+      case "select":
+        emitSelect(values, node);
+        return;
+      case "shl":
+        if (isShiftedLeft(node, values.loop)) emitShiftLeft(values, node);
+        else emitByLanes(values, node, "shl");
+        return;
+      case "shr":
+        if (isShiftedRight(node, values.loop)) emitShiftRight(values, node);
+        else emitByLanes(values, node, "shr");
+        return;
+      case "udiv": {
+        const power = b.op === "literal" && a.range.lo >= 0n ? log2(b.value) : undefined;
+        if (power === undefined) emitByLanes(values, node, "udiv");
+        else emitPowerDivision(values, node, power);
+        return;
+      }
+      case "mulshr": {
+        const limbs = limbsOf(node, values.loop);
+        if (limbs === undefined) emitByLanes(values, node, "mulshr");
+        else emitLimbProduct(values, node, limbs, this.#limbs);
+        return;
+      }
+      case "philox":
+        emitPhilox(values, node);
+        return;
+      case "isqrt":
+      case "bitlen":
+        emitByLanes(values, node, node.op);
+        return;
+      case "literal":
+      case "slot":
+      case "slot32":
+      case "acc":
+        throw new Error(`${node.op} is not computed in a loop`);
+      default:
+        node satisfies never;
+    }
+  }
+
+  /** Stores the four values of a node, saturated, where `address` pushes the first one's. */
+  store(node: Node, type: ElementType, address: () => void): void {
+    emitStore(this.#values, node, type, address);
+  }
+
+  /** Adds the four values to two vectors of 64-bit sums. */
+  addTo(node: Node, sums: Wide): void {
+    const { low, high } = this.#values.wide(node);
+    for (const [sum, half] of [
+      [sums.low, low],
+      [sums.high, high],
+    ] as const) {
+      local.get(sum);
+      local.get(half);
+      i64x2.add();
+      local.set(sum);
+    }
+  }
+
+  /** Pushes the four values as 32-bit lanes. The node must be narrow. */
+  push32(node: Node): void {
+    this.#values.push32(node);
+  }
+}
