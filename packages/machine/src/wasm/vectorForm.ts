@@ -52,14 +52,10 @@ export function isShiftedLeft({ args: [, count] }: Node, { level }: VectorLoop):
   return count !== undefined && count.level < level;
 }
 
-/**
- * Whether a right shift is a few operations on all lanes: adding half first must not overflow; with a count from outside,
- * doubling must not either.
- */
+/** Whether a right shift is the same for all lanes: adding half of the power first must not overflow. */
 export function isShiftedRight({ args: [value, count] }: Node, { level }: VectorLoop): boolean {
   if (value === undefined || count === undefined || count.level >= level) return false;
-  if (count.op === "literal") return value.range.hi + (1n << (count.value - 1n)) <= I64.hi;
-  return value.range.lo * 2n >= I64.lo && value.range.hi * 2n < I64.hi;
+  return value.range.hi + ((1n << count.range.hi) >> 1n) <= I64.hi;
 }
 
 /** n of 2^n; undefined for any other value. */

@@ -5,17 +5,20 @@ import { isShiftedLeft, isShiftedRight, log2 } from "../vectorForm.ts";
 import { emitAddress, emitExtremum, emitLanewise, emitProduct } from "./arithmetic.ts";
 import { emitByLanes } from "./byLanes.ts";
 import { emitComparison, emitSelect } from "./comparisons.ts";
-import { type LanesParts, LaneValues, type Wide } from "./lanes.ts";
+import { type LanesParts, LaneValues, type Vector, type Wide } from "./lanes.ts";
 import { emitLoad } from "./loads.ts";
+import { emitNarrowLimbs, narrowLimbsOf, type SpreadLimbs, spreadNarrowLimbs } from "./narrowLimbs.ts";
 import { emitPhilox } from "./philox.ts";
-import { emitLimbProduct, limbsOf, type SpreadLimbs, spreadLimbs } from "./products.ts";
-import { emitPowerDivision, emitShiftLeft, emitShiftRight } from "./shifts.ts";
+import { emitLimbProduct, limbsOf } from "./products.ts";
+import { emitPowerDivision, emitShiftLeft, emitShiftRight, spreadHalf } from "./shifts.ts";
 import { emitStore } from "./stores.ts";
 
 /** Writes the values of one turn of four iterations. */
 export class VectorEmitter {
   readonly #values: LaneValues;
-  readonly #limbs: SpreadLimbs = new Map();
+  readonly #limbs = new Map<Node, SpreadLimbs>();
+
+  readonly #halves = new Map<Node, Vector>();
 
   constructor(parts: LanesParts) {
     this.#values = new LaneValues(parts);
@@ -24,7 +27,12 @@ export class VectorEmitter {
   /** Before the loop: spreads what `inside` needs from outside it. */
   prepare({ inside, outside }: { inside: readonly Node[]; outside: readonly Node[] }): void {
     for (const node of outside) this.#values.spread(node);
-    for (const node of inside) if (node.op === "mulshr") spreadLimbs(this.#values, this.#limbs, node);
+    for (const node of inside) {
+      const limbs = node.op === "mulshr" ? narrowLimbsOf(node, this.#values.loop) : undefined;
+      if (limbs !== undefined) this.#limbs.set(node, spreadNarrowLimbs(this.#values, limbs));
+      if (node.op === "shr" && isShiftedRight(node, this.#values.loop))
+        this.#halves.set(node, spreadHalf(this.#values, node));
+    }
   }
 
   /** Gives a value that was computed elsewhere, as two vectors of 64-bit lanes. */
@@ -88,22 +96,21 @@ export class VectorEmitter {
         if (isShiftedLeft(node, values.loop)) emitShiftLeft(values, node);
         else emitByLanes(values, node, "shl");
         return;
-      case "shr":
-        if (isShiftedRight(node, values.loop)) emitShiftRight(values, node);
-        else emitByLanes(values, node, "shr");
+      case "shr": {
+        const half = this.#halves.get(node);
+        if (half === undefined) emitByLanes(values, node, "shr");
+        else emitShiftRight(values, node, half);
         return;
+      }
       case "udiv": {
         const power = b.op === "literal" && a.range.lo >= 0n ? log2(b.value) : undefined;
         if (power === undefined) emitByLanes(values, node, "udiv");
         else emitPowerDivision(values, node, power);
         return;
       }
-      case "mulshr": {
-        const limbs = limbsOf(node, values.loop);
-        if (limbs === undefined) emitByLanes(values, node, "mulshr");
-        else emitLimbProduct(values, node, limbs, this.#limbs);
+      case "mulshr":
+        this.#multiplyAndShift(node);
         return;
-      }
       case "philox":
         emitPhilox(values, node);
         return;
@@ -119,6 +126,15 @@ export class VectorEmitter {
       default:
         node satisfies never;
     }
+  }
+
+  #multiplyAndShift(node: Node): void {
+    const narrow = narrowLimbsOf(node, this.#values.loop);
+    const spread = this.#limbs.get(node);
+    const limbs = limbsOf(node, this.#values.loop);
+    if (narrow !== undefined && spread !== undefined) emitNarrowLimbs(this.#values, node, narrow, spread);
+    else if (limbs !== undefined) emitLimbProduct(this.#values, node, limbs);
+    else emitByLanes(this.#values, node, "mulshr");
   }
 
   /** Stores the four values of a node, saturated, where `address` pushes the first one's. */

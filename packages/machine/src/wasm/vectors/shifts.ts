@@ -1,8 +1,8 @@
-import { i32, i32x4, i64, i64x2, local, v128 } from "../asm.ts";
+import { i32, i32x4, i64, i64x2, local } from "../asm.ts";
 import type { Node } from "../graph.ts";
-import { ofType, range, within } from "../ranges.ts";
+import { ofType } from "../ranges.ts";
 import { isNarrow } from "../vectorForm.ts";
-import { HIGH_WORDS, type LaneValues, LOW_WORDS } from "./lanes.ts";
+import { HIGH_WORDS, type LaneValues, LOW_WORDS, type Vector } from "./lanes.ts";
 
 /** A count from outside the loop. */
 export function emitShiftLeft(values: LaneValues, node: Node): void {
@@ -22,11 +22,91 @@ export function emitShiftLeft(values: LaneValues, node: Node): void {
   });
 }
 
-/** A literal count of at least 1, where adding half does not overflow; or one from outside, where doubling does not. */
-export function emitShiftRight(values: LaneValues, node: Node): void {
+/** Pushes half of 2^count as an i64, 0 for a count of 0; the same for all lanes. */
+export function pushHalf(values: LaneValues, count: Node): void {
+  if (count.op === "literal") {
+    i64.const((1n << count.value) >> 1n);
+    return;
+  }
+  i64.const(1n);
+  values.scalar(count);
+  i64.shl();
+  i64.const(1n);
+  i64.shr_u();
+}
+
+/** What a right shift adds first, spread over the lanes that it needs; to be written before the loop. */
+export function spreadHalf(values: LaneValues, node: Node): Vector {
   const [value, count] = node.args as [Node, Node];
-  if (count.op === "literal") shiftByLiteral(values, node, value, Number(count.value));
-  else shiftByCount(values, node, value, count);
+  const half = values.locals.v128();
+  pushHalf(values, count);
+  if (isShiftedNarrow(value, count)) {
+    i32.wrap_i64();
+    i32x4.splat();
+  } else i64x2.splat();
+  local.set(half);
+  return half;
+}
+
+/** By a count from outside, where adding half of its power does not overflow. */
+export function emitShiftRight(values: LaneValues, node: Node, half: Vector): void {
+  const [value, count] = node.args as [Node, Node];
+  if (isShiftedNarrow(value, count)) {
+    values.push32(value);
+    local.get(half);
+    i32x4.add();
+    pushCount(values, count);
+    i32x4.shr_s();
+    values.set32(node);
+    return;
+  }
+  const x = values.wide(value);
+  setShifted(values, node, (which) => i64x2.add(x[which], half), count, 0);
+}
+
+const isShiftedNarrow = (value: Node, count: Node): boolean =>
+  isNarrow(value) && count.range.hi < 32n && value.range.hi + ((1n << count.range.hi) >> 1n) <= ofType.i32.hi;
+
+/** Sets a value to what is pushed, shifted right without rounding by a count from outside, less `taken`. */
+export function setShifted(
+  values: LaneValues,
+  node: Node,
+  push: (half: "low" | "high") => void,
+  count: Node,
+  taken: number,
+): void {
+  const [least, most] = [Number(count.range.lo) - taken, Number(count.range.hi) - taken];
+  const pushRest = (beyond: number) => {
+    if (count.op === "literal") i32.const(most - beyond);
+    else {
+      pushCount(values, count);
+      i32.const(taken + beyond);
+      i32.sub();
+    }
+  };
+  // a narrow result needs no 64-bit arithmetic shift, which few processors have
+  if (isNarrow(node) && (most <= 32 || least >= 32)) {
+    const isLow = most <= 32;
+    const shifted = values.wideTemporary((half) => {
+      push(half);
+      if (!isLow || most === 0) return;
+      pushRest(0);
+      i64x2.shr_u();
+    });
+    values.pushWords(shifted, isLow ? LOW_WORDS : HIGH_WORDS);
+    if (!isLow) {
+      pushRest(32);
+      i32x4.shr_s();
+    }
+    values.set32(node);
+    return;
+  }
+  values.setWide(node, (half) => {
+    push(half);
+    if (most === 0) return;
+    pushRest(0);
+    i64x2.shr_s();
+  });
 }
 
 /** By a power of two, of a value that is not negative. */
@@ -51,82 +131,4 @@ export function emitPowerDivision(values: LaneValues, node: Node, power: number)
 function pushCount(values: LaneValues, count: Node): void {
   values.scalar(count);
   i32.wrap_i64();
-}
-
-function shiftByLiteral(values: LaneValues, node: Node, value: Node, s: number): void {
-  const half = 1n << BigInt(s - 1);
-  if (isNarrow(value) && value.range.hi + half <= ofType.i32.hi && s < 32) {
-    values.push32(value);
-    i32.const(Number(half));
-    i32x4.splat();
-    i32x4.add();
-    i32.const(s);
-    i32x4.shr_s();
-    values.set32(node);
-    return;
-  }
-  const x = values.wide(value);
-  const pushRounded = (which: "low" | "high") => {
-    local.get(x[which]);
-    i64.const(half);
-    i64x2.splat();
-    i64x2.add();
-  };
-  setShifted(values, node, pushRounded, s);
-}
-
-/** Sets a value to what is pushed, shifted right by a literal count (0 included) without rounding. */
-export function setShifted(values: LaneValues, node: Node, push: (half: "low" | "high") => void, s: number): void {
-  if (!isNarrow(node) || s === 0) {
-    values.setWide(node, (half) => {
-      push(half);
-      if (s === 0) return;
-      i32.const(s);
-      i64x2.shr_s();
-    });
-    return;
-  }
-  // a narrow result needs no 64-bit arithmetic shift, which few processors have
-  const shifted = values.wideTemporary((half) => {
-    push(half);
-    if (s > 32) return;
-    i32.const(s);
-    i64x2.shr_u();
-  });
-  values.pushWords(shifted, s <= 32 ? LOW_WORDS : HIGH_WORDS);
-  if (s > 32) {
-    i32.const(s - 32);
-    i32x4.shr_s();
-  }
-  values.set32(node);
-}
-
-/** floor(2a / 2^s), then half of it rounded up: the same for every s, 0 included. */
-function shiftByCount(values: LaneValues, node: Node, value: Node, count: Node): void {
-  const doubled = range(value.range.lo * 2n, value.range.hi * 2n + 1n);
-  if (within(doubled, ofType.i32) && count.range.hi < 32n) {
-    values.push32(value);
-    i32.const(1);
-    i32x4.shl();
-    pushCount(values, count);
-    i32x4.shr_s();
-    v128.const("i32x4", [1, 1, 1, 1]);
-    i32x4.add();
-    i32.const(1);
-    i32x4.shr_s();
-    values.set32(node);
-    return;
-  }
-  const x = values.wide(value);
-  values.setWide(node, (half) => {
-    local.get(x[half]);
-    i32.const(1);
-    i64x2.shl();
-    pushCount(values, count);
-    i64x2.shr_s();
-    v128.const("i64x2", [1n, 1n]);
-    i64x2.add();
-    i32.const(1);
-    i64x2.shr_s();
-  });
 }
