@@ -31,7 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "e2e",
-          include: ["test/{e2e,adversaries}/**/*.test.ts"],
+          include: ["test/{e2e,adversaries,browser}/**/*.test.ts"],
           maxWorkers: 1,
           testTimeout: 300_000,
           hookTimeout: 600_000,

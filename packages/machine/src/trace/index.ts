@@ -1,6 +1,7 @@
-// layout <- position <- trace, tree <- firstFalse, inMemory; shaLanes <- hashLanes, keptLevels <- tensorStream, plan <- streamed <- traceBuild
+// layout <- position <- trace, tree <- firstFalse, inMemory; shaLanes <- hashLanes, keptLevels <- tensorStream, plan <- laneTensorHasher, streamed <- traceBuild
 export { type TraceCost, traceCost } from "./cost.ts";
 export { type GivenTensor, traceFromTensors, traceInMemory } from "./inMemory.ts";
+export { LaneTensorHasher } from "./laneTensorHasher.ts";
 export { type ElementPlace, elementOfPlace, foldTensorBytes, leafCount, placeOfElement, stepsOf } from "./layout.ts";
 export { TRACE_LIMITS, type TraceLimits } from "./plan.ts";
 export * from "./position.ts";

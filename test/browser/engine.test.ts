@@ -1,0 +1,40 @@
+import { type Engine, openWasm } from "@foldmark/machine";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BenchTab } from "../../bench/browser/chromium.ts";
+import { type OpenedModel, openedModel, positions, someTokens } from "../../bench/browser/page/positions.ts";
+import { benchPage, hasChromium } from "../support/benchPage.ts";
+
+describe.skipIf(!hasChromium)("the engine in Chromium", () => {
+  const bench = benchPage();
+  let engine: Engine;
+  let inNode: OpenedModel;
+  beforeAll(async () => {
+    engine = await openWasm(bench.pkg.program, bench.pkg.constants);
+    inNode = openedModel(engine, bench.pkg);
+  });
+  afterAll(() => engine?.close());
+
+  it("gives the bits of Node's at 96 positions, by decode and by prefill, under the page's policy", async () => {
+    const { tab } = bench;
+    const { vocabulary } = await tab.ask("open", bench.source);
+    const tokens = someTokens(96, vocabulary);
+    for (const by of ["decode", "prefill"] as const) {
+      const expected = positions(inNode, { tokens, by });
+      expect(expected.samples.length).toBe(96);
+      expect(await tab.ask("positions", { tokens, by }), by).toEqual(expected);
+    }
+    expect(tab.problems).toEqual([]);
+  });
+
+  it("is measured by the page itself", async () => {
+    const { packageHash, assetId } = bench.pkg;
+    const url = `${bench.server.url}?package=${packageHash}&asset=${assetId}`;
+    const tab = await BenchTab.open(bench.context, url);
+    await tab.page.getByRole("status").getByText("done").waitFor();
+    const shown = JSON.parse((await tab.page.locator("pre").textContent()) ?? "");
+    const tokens = someTokens(96, inNode.vocabulary);
+    expect(shown).toMatchObject(positions(inNode, { tokens, by: "prefill" }));
+    expect(shown.tokensPerSecond).toBeGreaterThan(0);
+    expect(tab.problems).toEqual([]);
+  });
+});
