@@ -3,8 +3,11 @@ import type { Program } from "./program.ts";
 /** A tensor is its elements, row by row, as little-endian bytes. */
 export type TensorBytes = Uint8Array;
 
-/** Gives the bytes of constant number `index` (0 = first constant). Called once for each constant while loading. */
-export type ConstantSource = (index: number) => TensorBytes;
+/**
+ * Gives the bytes of constant number `index` (0 = first constant). Called once for each constant while loading. It may write
+ * them into `into`, which has their length, and return that: then they are held nowhere else.
+ */
+export type ConstantSource = (index: number, into?: Uint8Array) => TensorBytes;
 
 /** Which elements a caller wants to see: all of a fold at the last step of a call, or at each of its steps. */
 export type Want = { stage: number; fold: number; steps: "last" | "all" };

@@ -6,9 +6,14 @@ import { BYTES, type Program, sizeAt, type TensorDecl } from "./program.ts";
 export const tensorByteLength = ({ type, rows, cols }: TensorDecl, T: number): number =>
   sizeAt(rows, { t: 0, T }) * sizeAt(cols, { t: 0, T }) * BYTES[type];
 
-/** Reads a constant and checks its length. @throws `machine.bad_constant` */
-export function readConstant(program: Program, source: ConstantSource, constant: number): TensorBytes {
-  const bytes = source(constant);
+/** Reads a constant, if it can be into a place for it, and checks its length. @throws `machine.bad_constant` */
+export function readConstant(
+  program: Program,
+  source: ConstantSource,
+  constant: number,
+  into?: Uint8Array,
+): TensorBytes {
+  const bytes = source(constant, into);
   const declared = program.constants[constant];
   const wanted = declared ? tensorByteLength(declared, 1) : 0;
   if (bytes.length === wanted) return bytes;

@@ -125,9 +125,9 @@ export function watchConstants(
   const starts: Uint8Array[] = [];
   let known: Uint8Array | undefined;
   return {
-    source: (index) => {
-      const bytes = source(index);
-      starts[index] = sha256(bytes.subarray(0, WATCHED_BYTES));
+    source: (index, into) => {
+      const bytes = source(index, into);
+      starts[index] = sha256(bytes.slice(0, WATCHED_BYTES));
       return bytes;
     },
     identity: () => {

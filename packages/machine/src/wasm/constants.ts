@@ -1,9 +1,9 @@
 import type { ConstantSource } from "../engine.ts";
 import { readConstant, tensorByteLength } from "../job.ts";
-import { BYTES, type ElementType, type Program, size } from "../program.ts";
+import { BYTES, type ElementType, type Program, size, type TensorDecl } from "../program.ts";
 import { PANEL_ROWS, paddedColumns, paddedRows, panelBytesOf, STAGING_SLACK } from "./dots/panels.ts";
 import type { Kernels } from "./kernels.ts";
-import type { Arena } from "./memory.ts";
+import { type Arena, blockBytes } from "./memory.ts";
 import { ofType, type Range, range } from "./ranges.ts";
 
 /** A constant in engine memory. */
@@ -17,8 +17,11 @@ export type LoadedConstant = {
 /** Elements of a constant whose exact range is worth a look; larger ones take the range of their type. */
 const EXACT_RANGE_ELEMENTS = 1 << 18;
 
+/** Bytes of a matrix that are packed at once. */
+const CHUNK_BYTES = 1 << 16;
+
 /**
- * Copies every constant into the arena, once; those in `panels` (by tensor number) as panels of the dot kernels.
+ * Reads every constant into the arena, once; those in `panels` (by tensor number) become panels of the dot kernels there.
  * @throws `machine.bad_constant`, `machine.out_of_memory`
  */
 export function placeConstants(
@@ -27,29 +30,55 @@ export function placeConstants(
   { arena, kernels, panels }: { arena: Arena; kernels: Kernels; panels: ReadonlySet<number> },
 ): LoadedConstant[] {
   const first = program.requests.length + program.claimed.length;
-  // room for the largest matrix as it comes, given back when all are packed
-  const largest = Math.max(
-    0,
-    ...program.constants.map((decl, i) => (panels.has(first + i) ? tensorByteLength(decl, 1) : 0)),
-  );
-  const staging = largest > 0 ? arena.allocate(largest + STAGING_SLACK) : undefined;
-  const loaded = program.constants.map((decl, index) => {
-    const bytes = readConstant(program, source, index);
-    if (staging === undefined || !panels.has(first + index)) {
-      const base = arena.allocate(bytes.length);
-      arena.bytes.set(bytes, base);
-      return { base, range: exactRange(decl.type, bytes) };
-    }
-    const [rows, columns] = [size.n(decl.rows), size.n(decl.cols)];
-    const panelBytes = panelBytesOf(paddedColumns(columns));
-    const panelCount = paddedRows(rows) / PANEL_ROWS;
-    const base = arena.allocate(panelCount * panelBytes);
-    arena.bytes.set(bytes, staging);
-    const largestNorm = kernels.packPanels(staging, rows, columns, base, panelCount, panelBytes);
-    return { base, range: ofType.i8, packed: { panelBytes, panels: panelCount, largestNorm } };
+  const packed = program.constants.map((decl, index) => (panels.has(first + index) ? packedShape(decl) : undefined));
+  const bytesOf = (index: number) => tensorByteLength(program.constants[index] as TensorDecl, 1);
+  arena.prepare(packed.reduce((sum, shape, index) => sum + blockBytes(shape?.bytes ?? bytesOf(index)), 0));
+  const read = (index: number, base: number): Uint8Array => {
+    const into = arena.bytes.subarray(base, base + bytesOf(index));
+    const bytes = readConstant(program, source, index, into);
+    if (bytes.buffer !== into.buffer) into.set(bytes);
+    return into;
+  };
+  return program.constants.map((decl, index) => {
+    const shape = packed[index];
+    const base = arena.allocate(shape?.bytes ?? bytesOf(index));
+    if (shape === undefined) return { base, range: exactRange(decl.type, read(index, base)) };
+    // a matrix is at most as long as its panels: read to their end, it is behind whatever is packed of it
+    const from = base + shape.bytes - bytesOf(index);
+    read(index, from);
+    const largestNorm = packInPlace({ arena, kernels }, { decl, shape, base, from });
+    return { base, range: ofType.i8, packed: { panelBytes: shape.panelBytes, panels: shape.panels, largestNorm } };
   });
-  if (staging !== undefined) arena.free(staging);
-  return loaded;
+}
+
+type PackedShape = { panels: number; panelBytes: number; bytes: number };
+
+function packedShape({ rows, cols }: TensorDecl): PackedShape {
+  const panels = paddedRows(size.n(rows)) / PANEL_ROWS;
+  const panelBytes = panelBytesOf(paddedColumns(size.n(cols)));
+  return { panels, panelBytes, bytes: panels * panelBytes };
+}
+
+/** Packs a matrix at `from` into panels at `base`, a chunk at a time; returns the largest norm of a row. */
+function packInPlace(
+  { arena, kernels }: { arena: Arena; kernels: Kernels },
+  { decl, shape, base, from }: { decl: TensorDecl; shape: PackedShape; base: number; from: number },
+): number {
+  const [rows, columns] = [size.n(decl.rows), size.n(decl.cols)];
+  const pairs = Math.max(1, Math.floor(CHUNK_BYTES / (columns * PANEL_ROWS * 2)));
+  const chunkRows = pairs * PANEL_ROWS * 2;
+  const chunk = arena.allocate(Math.min(chunkRows, rows) * columns + STAGING_SLACK);
+  let largest = 0;
+  for (let row = 0; row < rows; row += chunkRows) {
+    const taken = Math.min(chunkRows, rows - row);
+    const panel = row / PANEL_ROWS;
+    const panels = Math.min(pairs * 2, shape.panels - panel);
+    arena.bytes.copyWithin(chunk, from + row * columns, from + (row + taken) * columns);
+    const target = base + panel * shape.panelBytes;
+    largest = Math.max(largest, kernels.packPanels(chunk, taken, columns, target, panels, shape.panelBytes));
+  }
+  arena.free(chunk);
+  return largest;
 }
 
 /** The least and the greatest element. Bounds of tables and multipliers decide where 64 bits suffice. */

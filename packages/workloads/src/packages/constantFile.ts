@@ -6,11 +6,11 @@ import { constantExtents, type Extent, extentOf } from "./constants.ts";
 /** Reads constants from `tensors.bin` when they are asked for. Throws `package.constant` for a number out of range. */
 export function constantsOf(path: string, program: Program): ConstantSource {
   const extents = constantExtents(program);
-  return (index) => readExtent(path, extentOf(extents, index));
+  return (index, into) => readExtent(path, extentOf(extents, index), into);
 }
 
-function readExtent(path: string, { offset, bytes }: Extent): Uint8Array {
-  const buffer = new Uint8Array(bytes);
+function readExtent(path: string, { offset, bytes }: Extent, into?: Uint8Array): Uint8Array {
+  const buffer = into?.length === bytes ? into : new Uint8Array(bytes);
   const handle = openSync(path, "r");
   try {
     for (let filled = 0; filled < bytes; ) {
