@@ -1,4 +1,4 @@
-import { type Engine, type Move, openReference, openWasm } from "@foldmark/machine";
+import { type Engine, type Move, openReference, openWasm, openWasmWith } from "@foldmark/machine";
 import { type GenerationOptions, generateWhole } from "@foldmark/workloads";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ beforeAll(async () => {
 type Answer = { tokens: number[]; agreed?: number; isGenerated: boolean; failure?: string };
 
 /** A batch whose answers are kept, and a clock that moves by `callMs` for each call of the engine. */
-function aBatch(engine: Engine, { callMs = (): number => 1 } = {}) {
+function aBatch(engine: Engine, { callMs = (): number => 1, isCancelled = (_id: number): boolean => false } = {}) {
   const answers = new Map<number, Answer>();
   const of = (id: number): Answer => {
     const answer = answers.get(id) ?? { tokens: [], isGenerated: false };
@@ -36,6 +36,7 @@ function aBatch(engine: Engine, { callMs = (): number => 1 } = {}) {
         of(id).failure = code;
       },
     },
+    isCancelled,
     clock() {
       time += isInside ? callMs() : 0;
       isInside = !isInside;
@@ -207,5 +208,71 @@ describe("a batch", () => {
       expect(batch.finish(id, {})).toMatchObject({ T: whole.T, claimed: whole.claimed });
     }
     expect(batch.has(2)).toBe(false);
+  });
+
+  it("lets answers wait for room, and refuses one for which there never is any", async () => {
+    const wide = await converted(randomLlama({ context: 1_024 }, { sharpness: 3 }), { maxT: 1_024, stopIds: [] });
+    const openLimited = (memoryLimitBytes?: number) =>
+      openWasmWith(
+        wide.model.program,
+        (index) => wide.constants[index] as Uint8Array,
+        memoryLimitBytes === undefined ? {} : { memoryLimitBytes },
+      );
+    const orders = [1, 2, 3, 4, 5].map((id) => anOrder(wide, { prompt: aPrompt(70, id), limit: 900 - id }));
+    const streamed = (id: number) => ({ id, payer: "a", ...(orders[id - 1] as GenerationOptions) });
+
+    const free = await openLimited();
+    const needed: number[] = [];
+    const alone = aBatch(free);
+    for (const id of [1, 2]) {
+      alone.batch.add(streamed(id));
+      alone.batch.tick({ share: 1 });
+      alone.batch.tick({ share: 1 });
+      needed.push(free.usedBytes);
+    }
+    const [one, two] = needed as [number, number];
+
+    const tight = await openLimited(two + Math.floor((two - one) / 2));
+    let most = 0;
+    const { batch, of } = aBatch(
+      watched(tight, (moves) => {
+        most = Math.max(most, moves.length);
+      }),
+    );
+    for (const id of [1, 2, 3, 4, 5]) batch.add(streamed(id));
+    batch.remove(4);
+    for (const id of [1, 2, 3, 5]) {
+      while (!of(id).isGenerated && batch.isBusy) batch.tick({ share: 1 });
+      const { T, claimed } = batch.finish(id, { length: 3 });
+      expect({ T, claimed }, `answer ${id}`).toEqual({
+        ...{
+          T: 73,
+          claimed: [generateWhole(free, orders[id - 1] as GenerationOptions).claimed[0]?.subarray(0, 4 * T)],
+        },
+      });
+    }
+    expect({ most, isBusy: batch.isBusy }).toEqual({ most: 2, isBusy: false });
+
+    const tiniest = aBatch(await openLimited(one - Math.floor((two - one) / 2)));
+    expect(() => tiniest.batch.add(streamed(1))).toThrow(expect.objectContaining({ code: "machine.out_of_memory" }));
+    expect(tiniest.batch.has(1)).toBe(false);
+  });
+
+  it("ends a call at once when all of its answers were called off, and tells nobody", () => {
+    const cancelled = new Set<number>();
+    let calls = 0;
+    const seen = watched(engine, () => {
+      calls++;
+      if (calls === 2) cancelled.add(1);
+      if (calls === 4) for (const id of [1, 2]) cancelled.add(id);
+    });
+    const { batch, of } = aBatch(seen, { isCancelled: (id) => cancelled.has(id) });
+    for (const id of [1, 2]) batch.add({ id, payer: "a", ...order({ limit: 20 }) });
+    for (let tick = 0; tick < 3; tick++) batch.tick({ share: 1 });
+    // called off beside one that was not: computed nevertheless
+    expect([of(1).tokens.length, of(2).tokens.length]).toEqual([3, 3]);
+    batch.tick({ share: 1 });
+    expect([of(1), of(2)]).toMatchObject([{ tokens: { length: 3 } }, { tokens: { length: 3 } }]);
+    expect([of(1).failure, of(2).failure, batch.isBusy, batch.has(1)]).toEqual([undefined, undefined, false, false]);
   });
 });

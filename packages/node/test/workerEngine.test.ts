@@ -102,6 +102,33 @@ describe("WorkerEngine", () => {
     expect(answerTokens(await run({ limit: 4 }).result)).toHaveLength(4);
   });
 
+  it("computes several chats at once, each as if it were alone", async () => {
+    const limits = [3, 12, 30, 7];
+    const alone: number[][] = [];
+    for (const limit of limits) alone.push(answerTokens(await run({ limit }).result));
+    const together = limits.map((limit) => run({ limit }));
+    const order: number[] = [];
+    for (const [at, { result }] of together.entries()) void result.then(() => order.push(at));
+    expect((await Promise.all(together.map(({ result }) => result))).map(answerTokens)).toEqual(alone);
+    expect(together.map(({ tokens }) => tokens)).toEqual(alone);
+    // the shorter ones did not wait for the longer ones before them
+    expect(order).toEqual([0, 3, 1, 2]);
+  });
+
+  it("computes nothing more of a simulation that was called off, and the next one", async () => {
+    const order = (blocks: number) =>
+      callRequest(
+        { seed: 9n, blocks, rate: 0.03, volatility: 0.2, maturity: 1, strike: 1 },
+        { maxT: simulation.context },
+      );
+    const listener = { hint() {}, tokens() {} };
+    const endless = engine.run({ asset: simulation.asset, request: order(simulation.context) }, listener);
+    const next = engine.run({ asset: simulation.asset, request: order(2) }, listener);
+    setImmediate(() => endless.abort());
+    await expect(endless.result).rejects.toMatchObject({ code: "request.cancelled" });
+    expect((await next.result).T).toBe(2);
+  });
+
   it("runs a simulation whole", async () => {
     const order = callRequest(
       { seed: 9n, blocks: 2, rate: 0.03, volatility: 0.2, maturity: 1, strike: 1 },

@@ -1,4 +1,4 @@
-import type { Engine, Move, MoveResult } from "@foldmark/machine";
+import type { CallOptions, Engine, Move, MoveResult } from "@foldmark/machine";
 import { type AnsweredJob, Generation, type GenerationOptions } from "@foldmark/workloads";
 import { PayerTurns } from "./payerTurns.ts";
 import { SliceSize } from "./sliceSize.ts";
@@ -15,9 +15,14 @@ export type BatchListener = {
 
 export type BatchDeps = {
   listener: BatchListener;
+  /** Whether an answer was called off, asked while the engine computes. */
+  isCancelled?: (id: number) => boolean;
   /** Milliseconds since any time, by which slices are measured. */
   clock?: () => number;
 };
+
+/** What an answer is made from, and who takes turns for it. */
+export type BatchOrder = GenerationOptions & { id: number; payer: string };
 
 type Run = { id: number; payer: string; generation: Generation; isHinted: boolean };
 type Turn = { run: Run; steps: number };
@@ -30,19 +35,23 @@ type Turn = { run: Run; steps: number };
 export class Batch {
   readonly #engine: Engine;
   readonly #listener: BatchListener;
+  readonly #isCancelled: (id: number) => boolean;
   readonly #clock: () => number;
   readonly #runs = new Map<number, Run>();
+  /** Answers for which there is no room yet, in the order in which they came. */
+  readonly #waiting = new Map<number, BatchOrder>();
   readonly #turns = new PayerTurns();
   readonly #slices = new SliceSize();
 
-  constructor(engine: Engine, { listener, clock = () => performance.now() }: BatchDeps) {
+  constructor(engine: Engine, { listener, isCancelled = () => false, clock = () => performance.now() }: BatchDeps) {
     this.#engine = engine;
     this.#listener = listener;
+    this.#isCancelled = isCancelled;
     this.#clock = clock;
   }
 
   has(id: number): boolean {
-    return this.#runs.has(id);
+    return this.#runs.has(id) || this.#waiting.has(id);
   }
 
   /** Whether a tick would compute anything. */
@@ -50,10 +59,9 @@ export class Batch {
     return this.#runs.values().some(({ generation }) => generation.wanted > 0);
   }
 
-  /** @throws `machine.*` where there is no room, `request.*` */
-  add({ id, payer, ...options }: GenerationOptions & { id: number; payer: string }): void {
-    const generation = Generation.open(this.#engine, options);
-    this.#runs.set(id, { id, payer, generation, isHinted: options.hint !== undefined });
+  /** Takes an answer in, as soon as there is room for it. @throws `machine.out_of_memory` where there never will be, `request.*` */
+  add(order: BatchOrder): void {
+    if (this.#waiting.size > 0 || !this.#open(order)) this.#waiting.set(order.id, order);
   }
 
   /** Ends an answer at `length` tokens, or at all of them. @throws `execution.*` */
@@ -69,8 +77,10 @@ export class Batch {
 
   /** Ends an answer with nothing. */
   remove(id: number): void {
+    this.#waiting.delete(id);
     this.#runs.get(id)?.generation.close();
     this.#runs.delete(id);
+    this.#openWaiting();
   }
 
   /** One call of the engine. @param share - batches that take turns on this thread, this one included */
@@ -79,9 +89,41 @@ export class Batch {
     const rows = turns.reduce((sum, { steps }) => sum + steps, 0);
     const reading = turns.reduce((sum, { run, steps }) => sum + (run.generation.isReading ? steps : 0), 0);
     const startedAt = this.#clock();
-    const results = this.#advance(turns.map(({ run, steps }) => run.generation.move(steps)));
-    this.#slices.note({ rows, reading, ms: this.#clock() - startedAt });
+    const isAborted = () => turns.every(({ run }) => this.#isCancelled(run.id));
+    const moves = turns.map(({ run, steps }) => run.generation.move(steps));
+    const results = this.#advance(moves, { isAborted });
+    const ms = this.#clock() - startedAt;
+    if (!results.some((result) => result instanceof Error)) this.#slices.note({ rows, reading, ms });
     for (const [at, { run }] of turns.entries()) this.#take(run, results[at] as MoveResult | Error);
+  }
+
+  /** Whether there was room. @throws what is no question of room, or if nothing else could make room */
+  #open({ id, payer, ...options }: BatchOrder): boolean {
+    try {
+      const generation = Generation.open(this.#engine, options);
+      this.#runs.set(id, { id, payer, generation, isHinted: options.hint !== undefined });
+      return true;
+    } catch (error) {
+      if (this.#runs.size > 0 && isKnown(error) && error.code === "machine.out_of_memory") return false;
+      throw error;
+    }
+  }
+
+  #openWaiting(): void {
+    for (const [id, order] of this.#waiting) {
+      try {
+        if (!this.#open(order)) return;
+      } catch (error) {
+        if (!isKnown(error)) throw error;
+        this.#fail(id, error);
+      }
+      this.#waiting.delete(id);
+    }
+  }
+
+  /** Nobody waits any more for what was called off. */
+  #fail(id: number, { code, message }: KnownError): void {
+    if (!this.#isCancelled(id)) this.#listener.failed(id, { code: String(code), message });
   }
 
   /** Every stream, and of the prompts as much as fits beside them: payers in turn. */
@@ -100,13 +142,13 @@ export class Batch {
   }
 
   /** Moves all at once; where that fails, one by one, so that an error is of the answer that it belongs to. */
-  #advance(moves: Move[]): (MoveResult | Error)[] {
+  #advance(moves: Move[], options: CallOptions): (MoveResult | Error)[] {
     try {
-      return this.#engine.advance(moves);
+      return this.#engine.advance(moves, options);
     } catch (error) {
       if (!isKnown(error)) throw error;
       if (moves.length === 1) return [error];
-      return moves.flatMap((move) => this.#advance([move]));
+      return moves.flatMap((move) => this.#advance([move], options));
     }
   }
 
@@ -123,10 +165,12 @@ export class Batch {
     } catch (error) {
       if (!isKnown(error)) throw error;
       this.remove(id);
-      this.#listener.failed(id, { code: String(error.code), message: error.message });
+      this.#fail(id, error);
     }
   }
 }
 
 /** An error with a code is of one answer. What nobody foresaw may have left the engine in any state. */
-const isKnown = (error: unknown): error is Error & { code: unknown } => error instanceof Error && "code" in error;
+type KnownError = Error & { code: unknown };
+
+const isKnown = (error: unknown): error is KnownError => error instanceof Error && "code" in error;

@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { FoldmarkError } from "@foldmark/protocol";
 import type { Logger } from "@foldmark/service";
 import type { Completion, EngineListener, EngineRun } from "./answerEngine.ts";
+import { Cancellations } from "./cancellations.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 
 /** What is computed, with what its request says of a chat. */
@@ -23,6 +24,7 @@ const RESTART_DELAYS_MS = [0, 500, 2_000, 10_000];
  */
 export class EngineThread {
   readonly #start: WorkerStart;
+  readonly #cancelled = new Cancellations();
   readonly #log: Logger;
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | undefined;
@@ -31,14 +33,14 @@ export class EngineThread {
   #deaths = 0;
   #isClosed = false;
 
-  private constructor(start: WorkerStart, log: Logger) {
+  private constructor(start: Omit<WorkerStart, "cancelled">, log: Logger) {
     this.#log = log;
-    this.#start = start;
+    this.#start = { ...start, cancelled: this.#cancelled.shared };
     this.#ready = this.#spawn();
   }
 
   /** Loads all packages. @throws what the thread throws while it loads */
-  static async open(start: WorkerStart, { log }: { log: Logger }): Promise<EngineThread> {
+  static async open(start: Omit<WorkerStart, "cancelled">, { log }: { log: Logger }): Promise<EngineThread> {
     const thread = new EngineThread(start, log);
     const first = thread.#ready;
     thread.#isClosed = true; // what cannot be loaded once cannot be loaded again
@@ -58,6 +60,7 @@ export class EngineThread {
       cut: (tokens) => this.#finish(id, { length: tokens }),
       abort: () => {
         const worker = this.#worker;
+        this.#cancelled.add(id);
         this.#settle(id)?.reject(new FoldmarkError("request.cancelled", "The request was cancelled."));
         worker?.postMessage({ type: "abort", id } satisfies ToWorker);
       },
@@ -117,7 +120,7 @@ export class EngineThread {
         return;
       case "failed":
         this.#log.error({ reason: message.code, why: message.message }, "the engine could not complete an answer");
-        this.#settle(id)?.reject(engineFailed(message.code));
+        this.#settle(id)?.reject(message.code === "machine.out_of_memory" ? outOfMemory() : engineFailed(message.code));
     }
   }
 
@@ -158,6 +161,11 @@ export class EngineThread {
       );
   }
 }
+
+const outOfMemory = () =>
+  new FoldmarkError("engine.out_of_memory", "The engine has no memory for an answer of this length.", {
+    hint: "Nothing was charged. Ask for fewer tokens, or ask another provider.",
+  });
 
 const engineFailed = (reason: string) =>
   new FoldmarkError("engine.failed", "The engine could not complete this answer.", {

@@ -4,6 +4,8 @@ import type { AssetId } from "@foldmark/protocol";
 export type WorkerStart = {
   packages: { asset: AssetId; folder: string }[];
   backend: "wasm" | "reference";
+  /** Of `Cancellations`. */
+  cancelled: SharedArrayBuffer;
 };
 
 /** To the thread. A run is finished once, at `length` answer tokens, or at all of them. */

@@ -5,6 +5,7 @@ import type { Engine } from "@foldmark/machine";
 import { type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
 import { openBackend } from "./backend.ts";
 import { Batch, type BatchListener } from "./batch.ts";
+import { Cancellations } from "./cancellations.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 
 type Loaded = {
@@ -14,7 +15,9 @@ type Loaded = {
 };
 
 const port = parentPort as MessagePort;
-const { packages, backend } = workerData as WorkerStart;
+const { packages, backend, cancelled } = workerData as WorkerStart;
+const cancellations = new Cancellations(cancelled);
+const isCancelled = (id: number) => cancellations.has(id);
 const loaded = new Map<string, Loaded>();
 
 const post = (message: FromWorker) => port.postMessage(message);
@@ -30,7 +33,11 @@ for (const { asset, folder } of packages) {
   const { kind, length, stopIds } = manifest;
   const answers = manifest.answers.map(({ shift, ...source }) => (shift === undefined ? source : { ...source, shift }));
   const engine = await openBackend(backend, program, constants);
-  loaded.set(asset, { engine, model: { kind, answers, length, stopIds }, batch: new Batch(engine, { listener }) });
+  loaded.set(asset, {
+    engine,
+    model: { kind, answers, length, stopIds },
+    batch: new Batch(engine, { listener, isCancelled }),
+  });
 }
 port.on("message", (message: ToWorker) => {
   handle(message);
@@ -62,7 +69,7 @@ function handle(message: ToWorker): void {
   } catch (error) {
     // what nobody foresaw may have left the engine in any state: the thread ends, and another one starts clean
     if (!(error instanceof Error && "code" in error)) throw error;
-    post({ type: "failed", id, code: String(error.code), message: error.message });
+    if (!isCancelled(id)) post({ type: "failed", id, code: String(error.code), message: error.message });
   }
 }
 
@@ -71,7 +78,7 @@ function run({ id, asset, payer, request, chat }: Extract<ToWorker, { type: "run
   if (!known) throw new Error(`${asset} is not loaded`);
   const { engine, model, batch } = known;
   if (chat) batch.add({ id, payer, model, request, ...chat });
-  else complete(id, runWhole(engine, { model, request }));
+  else complete(id, runWhole(engine, { model, request, isAborted: () => isCancelled(id) }));
 }
 
 function complete(id: number, { T, request, claimed }: { T: number; request: Uint8Array[]; claimed: Uint8Array[] }) {

@@ -55,12 +55,15 @@ export class Generation {
   private constructor(engine: Engine, options: GenerationOptions) {
     this.#engine = engine;
     this.#options = options;
-    this.#session = engine.open({ request: options.request });
+    this.#session = engine.open({ request: options.request }, { reserveSteps: longest(options) });
     this.#prefill = this.#readAll();
     this.#reading = this.#prefill.next().value ?? undefined;
   }
 
-  /** Computes nothing yet: reading comes next. */
+  /**
+   * Computes nothing yet: reading comes next. The memory of the longest answer is taken here and not later.
+   * @throws `machine.out_of_memory`
+   */
   static open(engine: Engine, options: GenerationOptions): Generation {
     return new Generation(engine, options);
   }
@@ -195,17 +198,17 @@ export class Generation {
     const own = [this.#sampled, ...(yield* readOf(read, "all", { until: hint.slice(1) }))];
     const wrong = hint.findIndex((token, i) => token !== own[i]);
     this.#agreed = wrong < 0 ? hint.length : wrong;
-    this.#sampled = own.at(-1);
-    const agreed = hint.slice(0, this.#agreed);
-    if (agreed.length < this.#session.steps - prompt.length) {
-      // a session cannot go back: read again what is true, and what follows each token, which the last stage compares
-      this.#session.close();
-      this.#session = this.#engine.open({ request: this.#options.request });
-      yield* readOf(prompt, "last");
-      this.#sampled = (yield* readOf(agreed, "all")).at(-1);
-    }
-    this.#tokens.push(...agreed);
-    if (this.isComplete) this.#sampled = undefined;
+    this.#tokens.push(...hint.slice(0, this.#agreed));
+    this.#sampled = this.isComplete ? undefined : own[this.#agreed];
+    this.#goBack(prompt.length + this.#agreed);
+  }
+
+  /** Forgets what was read behind so many steps. */
+  #goBack(steps: number): void {
+    if (this.#session.steps <= steps) return;
+    const far = this.#session;
+    this.#session = this.#engine.fork(far, { steps, reserveSteps: longest(this.#options) });
+    far.close();
   }
 }
 
@@ -234,6 +237,8 @@ export function generateWhole(engine: Engine, options: GenerationOptions): Retur
   while (generation.next() !== undefined);
   return generation.finish();
 }
+
+const longest = ({ prompt, limit }: GenerationOptions): number => prompt.length + limit;
 
 const isComplete = (tokens: readonly number[], { model, limit }: GenerationOptions): boolean =>
   tokens.length >= limit || model.stopIds.includes(tokens.at(-1) ?? -1);

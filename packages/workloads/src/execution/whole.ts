@@ -1,16 +1,19 @@
-import type { Engine } from "@foldmark/machine";
-import { BYTES, sizeAt, tensorsOf } from "@foldmark/machine";
+import { BYTES, type CallOptions, type Engine, sizeAt, tensorsOf, type Want } from "@foldmark/machine";
 import { WorkloadError } from "../errors.ts";
 import { type AnsweredJob, answerOf, assertTrue, lastStage, type ServedModel } from "./job.ts";
 
-/** Runs a model whose answer is a fold, run whole, and evaluates its last stage to 1 before it returns. */
+/**
+ * Runs a model whose answer is a fold, run whole, and evaluates its last stage to 1 before it returns.
+ * @throws `machine.aborted`, `machine.out_of_memory`, `execution.*`
+ */
 export function runWhole(
   engine: Engine,
-  { model, request }: { model: ServedModel; request: Uint8Array[] },
+  { model, request, ...options }: { model: ServedModel; request: Uint8Array[] } & CallOptions,
 ): AnsweredJob {
   const T = lengthOf(engine, { model, request });
-  const claimed = [computeAnswer(engine, { model, request, T })];
-  const [ok] = engine.run({ T, request, claimed, want: [{ stage: lastStage(engine), fold: 0, steps: "all" }] });
+  const claimed = [computeAnswer(engine, { model, request, T, ...options })];
+  const want: Want[] = [{ stage: lastStage(engine), fold: 0, steps: "all" }];
+  const [ok] = engine.run({ T, request, claimed, want }, options);
   assertTrue(ok ?? new Uint8Array(1));
   return { request, claimed, T };
 }
@@ -18,7 +21,7 @@ export function runWhole(
 /** What the claimed tensor of a true answer holds. */
 export function computeAnswer(
   engine: Engine,
-  { model, request, T }: { model: ServedModel; request: Uint8Array[]; T: number },
+  { model, request, T, ...options }: { model: ServedModel; request: Uint8Array[]; T: number } & CallOptions,
 ): Uint8Array {
   const { stage, fold } = answerOf(model);
   // the answer is computed before it is claimed: only the last stage reads this tensor
@@ -26,7 +29,7 @@ export function computeAnswer(
     const at = { t: 0, T };
     return new Uint8Array(BYTES[type] * sizeAt(rows, at) * sizeAt(cols, at));
   });
-  const [answer] = engine.run({ T, request, claimed, want: [{ stage, fold, steps: "all" }] });
+  const [answer] = engine.run({ T, request, claimed, want: [{ stage, fold, steps: "all" }] }, options);
   if (answer) return answer;
   throw new Error("the engine returned nothing for the answer");
 }
