@@ -2,6 +2,7 @@ import { hull } from "../intervals.ts";
 import type { Program } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import { type AsmFunction, instantiate } from "./asm.ts";
+import { BLOCK_COLUMNS } from "./blockDot.ts";
 import type { LoadedConstant } from "./constants.ts";
 import { type DotForm, dotFormOf } from "./dots/dotForm.ts";
 import { paddedColumns } from "./dots/panels.ts";
@@ -187,8 +188,9 @@ function commonOptions(group: Draft[]): LoweringOptions {
 }
 
 function kernelName({ code, dot }: Draft, lowered: Lowered, options: LoopOptions): string {
-  const { runDot, vector } = loopFormOf(code, lowered, options);
+  const { runDot, blocks, vector } = loopFormOf(code, lowered, options);
   if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
+  if (blocks !== undefined) return `dot of runs, blocks of ${blocks.shape.lines.count} x ${BLOCK_COLUMNS}`;
   if (runDot !== undefined) return "dot of runs";
   const { rows, cols } = lowered;
   if (rows.max === 1 && cols.max === 1 && lowered.axis === undefined) return "scalar";

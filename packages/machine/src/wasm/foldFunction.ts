@@ -16,13 +16,15 @@ import {
   select,
   v128,
 } from "./asm.ts";
+import { BLOCK_COLUMNS } from "./blockDot.ts";
 import { slotOffset } from "./frame.ts";
 import type { Node } from "./graph.ts";
 import { lazyBranches, reach } from "./laziness.ts";
 import { type LoopForm, type LoopOptions, loopFormOf, type VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
 import { I64, ofType, within } from "./ranges.ts";
-import { emitBlockDot, emitRunDot, isBlockInvariant, type RunDot } from "./runDot.ts";
+import { emitRunBlocks } from "./runBlocks.ts";
+import { emitRunDot } from "./runDot.ts";
 import { type Counters, ScalarEmitter } from "./scalars.ts";
 import type { FoldCode } from "./sites.ts";
 import { VECTOR_LANES } from "./vectorForm.ts";
@@ -52,11 +54,10 @@ class FoldEmitter {
     this.#locals = locals;
     this.#form = loopFormOf(code, lowered, options);
     const { term, element, outAddress, outRowAddress } = lowered;
-    const { runDot, vector } = this.#form;
+    const { runDot, blocks, vector } = this.#form;
     const terms = runDot === undefined ? [term] : [runDot.left, runDot.right];
-    const roots = [...terms, element, outAddress, outRowAddress, ...(vector?.outside ?? [])].filter(
-      (node) => node !== undefined,
-    );
+    const outside = (vector ?? blocks?.vector)?.outside ?? [];
+    const roots = [...terms, element, outAddress, outRowAddress, ...outside].filter((node) => node !== undefined);
     this.#needed = [...reach(roots)].sort((a, b) => a.id - b.id);
     this.#counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
     const lazy = lazyBranches(roots, options.checked);
@@ -67,6 +68,21 @@ class FoldEmitter {
     const { rows, cols } = this.#lowered;
     const end = { r: this.#extent(rows), c: this.#extent(cols) };
     this.#level(0);
+    const { runDot, blocks } = this.#form;
+    if (runDot === undefined || blocks === undefined) {
+      this.#rows(end);
+      return;
+    }
+    const own = { code: this.#code, lowered: this.#lowered, locals: this.#locals, needed: this.#needed };
+    const scalars = this.#scalars.fork(this.#counters);
+    const k = this.#extent(this.#lowered.axis as Extent);
+    const inBlocks = () => emitRunBlocks({ ...own, runDot, blocks, scalars, end: { ...end, k } });
+    i32.lt_u(end.c, BLOCK_COLUMNS);
+    if_(null, () => this.#rows(end), inBlocks);
+  }
+
+  /** Row by row, and the columns that are left one by one. */
+  #rows(end: { r: Local<"i32">; c: Local<"i32"> }): void {
     this.#loop("r", end.r, () => {
       this.#level(1);
       local.set(this.#counters.c, i32.const(0));
@@ -92,49 +108,16 @@ class FoldEmitter {
   #vectorColumns(end: Local<"i32">): void {
     const { element, outRowAddress } = this.#lowered;
     const { type } = this.#code.decl;
-    const { runDot } = this.#form;
     const address = () => {
       this.#scalars.get(outRowAddress as Node);
       i32.mul(this.#counters.c, BYTES[type]);
       i32.add();
     };
-    const sums = runDot && ((vectors: VectorEmitter) => this.#blockSums(runDot, vectors));
-    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address), sums);
-  }
-
-  /** Sums of the four columns from the counter on. */
-  #blockSums({ form, left, right }: RunDot, vectors: VectorEmitter): void {
-    const { axis } = this.#lowered;
-    const { c } = this.#counters;
-    const addresses = (node: Node) => {
-      const changing = this.#needed.filter((value) => value.level === 2 && reach([node]).has(value));
-      const columns = isBlockInvariant(node) ? [0] : [0, 1, 2, 3];
-      const found = columns.map((column) => {
-        if (column > 0) local.set(c, i32.add(c, 1));
-        for (const value of changing) this.#scalars.compute(value);
-        const address = this.#locals.i32();
-        this.#scalars.get(node);
-        local.set(address);
-        for (const value of changing) this.#scalars.forget(value);
-        return address;
-      });
-      if (columns.length > 1) local.set(c, i32.sub(c, columns.length - 1));
-      return found;
-    };
-    const extent = axis as Extent;
-    const fixed = size.kind(extent.size) === 0 ? extent.max : undefined;
-    const at = { left: addresses(left), right: addresses(right), count: this.#extent(extent), fixed };
-    const sums = emitBlockDot(this.#locals, form, at);
-    const acc = this.#needed.find(({ op }) => op === "acc");
-    if (acc !== undefined) vectors.define(acc, sums);
+    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address));
   }
 
   /** Runs whole turns of the loop that has a vector form. */
-  #vectorTurns(
-    end: Local<"i32">,
-    turn: (vectors: VectorEmitter) => void,
-    before?: (vectors: VectorEmitter) => void,
-  ): void {
+  #vectorTurns(end: Local<"i32">, turn: (vectors: VectorEmitter) => void): void {
     const { loop: over, inside, outside } = this.#form.vector as VectorForm;
     const counter = this.#counters[over.variable];
     const scalar = (node: Node) => this.#scalars.get(node);
@@ -143,7 +126,6 @@ class FoldEmitter {
     local.set(whole, i32.and(end, -VECTOR_LANES));
     vectors.prepare({ inside, outside });
     loopWhileBelow(counter, whole, VECTOR_LANES, () => {
-      before?.(vectors);
       for (const node of inside) vectors.compute(node);
       turn(vectors);
     });

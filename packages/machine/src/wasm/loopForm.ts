@@ -1,15 +1,24 @@
 import type { Node } from "./graph.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
+import { type BlockShape, blockShapeOf } from "./lines.ts";
 import type { Lowered } from "./lower.ts";
 import { ofType, within } from "./ranges.ts";
-import { needsNoFlush, type RunDot, runDotOf } from "./runDot.ts";
+import { type RunDot, runDotOf } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
 import { type VectorLoop, vectorValues } from "./vectorForm.ts";
 
 export type VectorForm = { loop: VectorLoop; inside: Node[]; outside: Node[] };
-/** How the innermost loop of a fold is written: a dot of runs, vectors with scalars for the rest, or scalars alone. */
-export type LoopForm = { runDot?: RunDot | undefined; vector?: VectorForm | undefined };
-// with both, columns are computed in blocks: their sums as dots of runs, what follows the sum in vectors
+/** Elements in blocks: their sums as dots of runs, what follows the sum in vectors of four columns. */
+export type BlockForm = { shape: BlockShape; vector: VectorForm };
+/**
+ * How the loops of a fold are written: dots of runs, in blocks where that is possible; vectors with scalars for the rest;
+ * or scalars alone.
+ */
+export type LoopForm = {
+  runDot?: RunDot | undefined;
+  blocks?: BlockForm | undefined;
+  vector?: VectorForm | undefined;
+};
 
 /** Iterations from which vectors can pay. */
 const WORTH_VECTORS = 4;
@@ -27,7 +36,7 @@ export function loopFormOf(code: FoldCode, lowered: Lowered, { checked, without 
   if (axis !== undefined && term !== undefined) {
     const runDot = without.has("runs") ? undefined : runDotOf(code, lowered);
     if (runDot !== undefined)
-      return { runDot, vector: without.has("vectors") ? undefined : blockForm(lowered, runDot) };
+      return { runDot, blocks: without.has("vectors") ? undefined : blockForm(lowered, runDot) };
     if (without.has("vectors")) return {};
     if (axis.max < WORTH_VECTORS || term.level !== 3) return {};
     if (element === undefined && !within(term.range, ofType.i32)) return {};
@@ -39,17 +48,14 @@ export function loopFormOf(code: FoldCode, lowered: Lowered, { checked, without 
   return { vector: vectorForm(element, { variable: "c", level: 2 }) };
 }
 
-/** What follows the sum, for four columns at once; undefined where columns are computed one by one. */
-function blockForm({ graph, axis, element, cols, outRowAddress }: Lowered, { form }: RunDot): VectorForm | undefined {
-  if (element === undefined || outRowAddress === undefined || axis === undefined) return undefined;
-  if (cols.max < WORTH_VECTORS || !needsNoFlush(form, axis.max)) return undefined;
+/** Undefined where what follows the sum has no vector form. */
+function blockForm(lowered: Lowered, runDot: RunDot): BlockForm | undefined {
+  const { graph, element, cols, outRowAddress } = lowered;
+  if (element === undefined || outRowAddress === undefined || cols.max < WORTH_VECTORS) return undefined;
   const loop: VectorLoop = { variable: "c", level: 2 };
-  const values = vectorValues(
-    [element],
-    loop,
-    graph.nodes.find(({ op }) => op === "acc"),
-  );
-  return values && { loop, ...values };
+  const acc = graph.nodes.find(({ op }) => op === "acc");
+  const values = vectorValues([element], loop, acc);
+  return values && { shape: blockShapeOf(lowered, runDot), vector: { loop, ...values } };
 }
 
 function vectorForm(root: Node, loop: VectorLoop): VectorForm | undefined {

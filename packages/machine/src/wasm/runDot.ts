@@ -1,18 +1,5 @@
 import { BYTES, type ElementType } from "../program.ts";
-import {
-  i8x16,
-  i16x8,
-  i32,
-  i32x4,
-  i64,
-  i64x2,
-  if_,
-  type Local,
-  type Locals,
-  local,
-  loopWhileBelow,
-  v128,
-} from "./asm.ts";
+import { i16x8, i32, i32x4, i64, i64x2, if_, type Local, type Locals, local, loopWhileBelow, v128 } from "./asm.ts";
 import type { Node } from "./graph.ts";
 import type { Lowered } from "./lower.ts";
 import { magnitude } from "./ranges.ts";
@@ -27,11 +14,6 @@ export type RunForm = {
 };
 /** The form and the addresses of the two runs. */
 export type RunDot = { form: RunForm; left: Node; right: Node };
-
-/** Columns that a block computes together. */
-export const BLOCK_COLUMNS = 4;
-/** Turns of a fixed axis that are written out one after the other. */
-const MOST_UNROLLED = 16;
 
 const LANES = 8;
 type Address = Local<"i32">;
@@ -144,114 +126,3 @@ export function emitRunDot(
   i64.add();
   local.set(at.sum);
 }
-
-/** No lane can overflow before all of the axis is summed. */
-export const needsNoFlush = ({ turns }: RunForm, most: number): boolean => Math.ceil(most / LANES) <= turns;
-
-/**
- * The same address for the four columns of a block, which starts at a multiple of four: a quotient by a multiple of four
- * does not change in it.
- */
-export function isBlockInvariant(node: Node): boolean {
-  if (node.level < 2) return true;
-  const [value, divisor] = node.args;
-  if (node.op === "udiv" && value?.op === "c" && divisor?.op === "literal")
-    return divisor.value % BigInt(BLOCK_COLUMNS) === 0n;
-  return node.args.length > 0 && node.args.every(isBlockInvariant);
-}
-
-/**
- * Sums of four columns at once, in 64 bits: low holds columns 0 and 1, high 2 and 3. One address stands for all columns.
- * `fixed` is the number of terms where it is always the same. The form must need no flush.
- */
-export function emitBlockDot(
-  locals: Locals,
-  { left, right }: RunForm,
-  at: { left: Address[]; right: Address[]; count: Address; fixed: number | undefined },
-): { low: Local<"v128">; high: Local<"v128"> } {
-  const lanes = Array.from({ length: BLOCK_COLUMNS }, () => locals.v128());
-  const shared = { left: locals.v128(), right: locals.v128() };
-  const rest = locals.i32();
-  const sides = { left: { type: left, addresses: at.left }, right: { type: right, addresses: at.right } };
-  for (const lane of lanes) {
-    v128.const("i32x4", [0, 0, 0, 0]);
-    local.set(lane);
-  }
-  const push = (side: "left" | "right", column: number, turn: number) => {
-    const { type, addresses } = sides[side];
-    const address = addresses[column] as Address;
-    const offset = turn * LANES * BYTES[type];
-    if (type === "i8") v128.load8x8_s({ align: 1, offset }, address);
-    else v128.load({ align: 1, offset }, address);
-  };
-  /** One turn of all columns; `mask` leaves as many terms of the left side as the rest has. */
-  const turnOf = (turn: number, mask?: () => void) => {
-    for (const side of ["left", "right"] as const)
-      if (sides[side].addresses.length === 1) {
-        push(side, 0, turn);
-        if (side === "left") mask?.();
-        local.set(shared[side]);
-      }
-    for (const [column, lane] of lanes.entries()) {
-      for (const side of ["left", "right"] as const)
-        if (sides[side].addresses.length === 1) local.get(shared[side]);
-        else {
-          push(side, column, turn);
-          if (side === "left") mask?.();
-        }
-      i32x4.dot_i16x8_s();
-      local.get(lane);
-      i32x4.add();
-      local.set(lane);
-    }
-  };
-
-  const { fixed } = at;
-  if (fixed !== undefined && fixed % LANES === 0 && fixed / LANES <= MOST_UNROLLED)
-    for (let turn = 0; turn < fixed / LANES; turn++) turnOf(turn);
-  else {
-    const [k, whole] = [locals.i32(), locals.i32()];
-    local.set(whole, i32.and(at.count, -LANES));
-    local.set(k, i32.const(0));
-    loopWhileBelow(k, whole, LANES, () => {
-      turnOf(0);
-      for (const { type, addresses } of Object.values(sides))
-        for (const address of addresses) local.set(address, i32.add(address, LANES * BYTES[type]));
-    });
-    i32.sub(at.count, whole);
-    local.tee(rest);
-    if_(null, () => {
-      turnOf(0, () => {
-        v128.const("i16x8", [0, 1, 2, 3, 4, 5, 6, 7]);
-        i16x8.splat(rest);
-        i16x8.lt_s();
-        v128.and();
-      });
-    });
-  }
-
-  const pairs = lanes.map((lane) => {
-    const pair = locals.v128();
-    i64x2.extend_low_i32x4_s(lane);
-    i64x2.extend_high_i32x4_s(lane);
-    i64x2.add();
-    local.set(pair);
-    return pair;
-  });
-  const joined = (first: Local<"v128">, second: Local<"v128">) => {
-    const sum = locals.v128();
-    for (const words of [FIRST_WORDS, SECOND_WORDS] as const) {
-      local.get(first);
-      local.get(second);
-      i8x16.shuffle([...words]);
-    }
-    i64x2.add();
-    local.set(sum);
-    return sum;
-  };
-  const [a, b, c, d] = pairs as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
-  return { low: joined(a, b), high: joined(c, d) };
-}
-
-const FIRST_WORDS = [0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23] as const;
-const SECOND_WORDS = [8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31] as const;

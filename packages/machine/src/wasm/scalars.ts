@@ -25,6 +25,14 @@ export class ScalarEmitter {
     this.#lazy = parts.lazy;
   }
 
+  /** Another one that has the values computed so far, for other iterations of the loops inside. */
+  fork(counters: Counters): ScalarEmitter {
+    const [frame, locals, needed, lazy] = [this.#frame, this.#locals, this.#needed, this.#lazy];
+    const forked = new ScalarEmitter({ frame, locals, counters, needed, lazy });
+    for (const [node, value] of this.#computed) forked.#computed.set(node, value);
+    return forked;
+  }
+
   /** Whether a value is computed inside a branch of a select only. */
   isLazy(node: Node): boolean {
     return this.#lazy.ownerOf.has(node);

@@ -215,7 +215,7 @@ describe("a session of a transformer", () => {
     const engine = await openWasmWith(program, source, {});
     const kernels = engine.explain().filter((each) => each.class === "kernel");
     expect(kernels.filter(({ kernel }) => kernel.startsWith("dot i16"))).toHaveLength(4 * shape.layers + 1);
-    expect(kernels.filter(({ kernel }) => kernel === "dot of runs")).toHaveLength(2 * shape.layers);
+    expect(kernels.filter(({ kernel }) => kernel === "dot of runs, blocks of 3 x 4")).toHaveLength(2 * shape.layers);
   });
 
   it("says what each fold that was computed took, and nothing of the others", async () => {

@@ -1,14 +1,20 @@
 import { BYTES } from "../../program.ts";
-import { defineFunction, i32, instantiate, type Local, local, v128 } from "../asm.ts";
-import { emitBlockDot, emitRunDot, needsNoFlush, type RunForm } from "../runDot.ts";
+import { type AsmFunction, defineFunction, i32, i64x2, instantiate, type Local, local, v128 } from "../asm.ts";
+import { BLOCK_COLUMNS, emitBlockDot } from "../blockDot.ts";
+import { emitRunDot, type RunForm } from "../runDot.ts";
 import { type Bench, type KnownAnswer, mismatch } from "./knownAnswer.ts";
 import { values } from "./values.ts";
 
+/** Turns of eight terms that a lane holds: fewer than the longest run has, as many, twice and many times as many. */
 const RUN_FORMS: RunForm[] = [
   { left: "i16", right: "i8", turns: 2 },
+  { left: "i8", right: "i16", turns: 5 },
+  { left: "i16", right: "i8", turns: 10 },
   { left: "i16", right: "i16", turns: 1 },
   { left: "i8", right: "i8", turns: 1000 },
 ];
+const COUNTS = [1, 7, 8, 9, 24, 39];
+const LINES = 3;
 
 export const runAnswers = (bench: Bench): KnownAnswer[] => RUN_FORMS.map((form) => runAnswer(bench, form));
 
@@ -19,18 +25,9 @@ function runAnswer({ arena }: Bench, form: RunForm): KnownAnswer {
     emitRunDot(locals, form, { left, right, count, sum });
     local.get(sum);
   });
-  const four = defineFunction({ in: ["i32", "i32", "i32", "i32"], out: [] }, (args, locals) => {
-    const [left, right, count, out] = args as [Address, Address, Address, Address];
-    const columns = [0, 1, 2, 3].map((column) => {
-      const address = locals.i32();
-      local.set(address, i32.add(right, column * BYTES[form.right]));
-      return address;
-    });
-    const { low, high } = emitBlockDot(locals, form, { left: [left], right: columns, count, fixed: undefined });
-    v128.store({ align: 1 }, out, low);
-    v128.store({ align: 1, offset: 16 }, out, high);
-  });
-  const kernels = instantiate(arena.memory, { one, four });
+  const blocks = COUNTS.map((count) => [`fixed${count}`, blockOf(form, { most: count, isFixed: true })]);
+  const varying = blockOf(form, { most: Math.max(...COUNTS), isFixed: false });
+  const kernels = instantiate(arena.memory, { one, varying, ...Object.fromEntries(blocks) });
   const block = arena.allocate(512);
   const numbers = (type: RunForm["left"], seed: number) => {
     const next = values(type === "i8" ? 8 : 16, seed);
@@ -38,12 +35,13 @@ function runAnswer({ arena }: Bench, form: RunForm): KnownAnswer {
     return Array.from({ length: 48 }, () => Math.max(next.next().value, type === "i16" ? -32_767 : -128));
   };
   const [a, b] = [numbers(form.left, 2), numbers(form.right, 3)];
-  const call = (name: "one" | "four", ...args: number[]): unknown =>
+  const call = (name: string, ...args: number[]): unknown =>
     Reflect.apply(kernels[name] as () => number, undefined, args);
-  const compare = (kernel: string, count: number, column: number, actual: unknown) => {
-    const expected = a.slice(0, count).reduce((sum, value, at) => sum + BigInt(value * (b[at + column] as number)), 0n);
+  const compare = (kernel: string, at: { count: number; line: number; column: number }, actual: unknown) => {
+    let expected = 0n;
+    for (let k = 0; k < at.count; k++) expected += BigInt((a[k + at.line] as number) * (b[k + at.column] as number));
     if (actual !== expected)
-      throw mismatch(kernel, { ...form, count, column, actual: String(actual), expected: String(expected) });
+      throw mismatch(kernel, { ...form, ...at, actual: String(actual), expected: String(expected) });
   };
   const check = () => {
     const view = new DataView(arena.memory.buffer, block, 512);
@@ -54,15 +52,45 @@ function runAnswer({ arena }: Bench, form: RunForm): KnownAnswer {
     };
     write(form.left, 0, a);
     write(form.right, 128, b);
-    for (const count of [1, 7, 8, 9, 24, 39]) {
-      compare("dot of runs", count, 0, call("one", block, block + 128, count));
-      if (!needsNoFlush(form, count)) continue;
-      call("four", block, block + 128, count, block + 256);
-      for (const column of [0, 1, 2, 3])
-        compare("dot of four runs", count, column, view.getBigInt64(256 + column * 8, true));
+    for (const count of COUNTS) {
+      compare("dot of runs", { count, line: 0, column: 0 }, call("one", block, block + 128, count));
+      for (const name of ["varying", `fixed${count}`]) {
+        call(name, block, block + 128, count, block + 256);
+        for (let at = 0; at < LINES * BLOCK_COLUMNS; at++) {
+          const [line, column] = [Math.floor(at / BLOCK_COLUMNS), at % BLOCK_COLUMNS];
+          compare("dots of a block", { count, line, column }, view.getBigInt64(256 + at * 8, true));
+        }
+      }
     }
   };
   return { family: "runs", check };
+}
+
+/** Lines and columns begin one element after the other; all lines have the same right runs. Stores the sums as i64. */
+function blockOf(form: RunForm, of: { most: number; isFixed: boolean }): AsmFunction {
+  return defineFunction({ in: ["i32", "i32", "i32", "i32"], out: [] }, (args, locals) => {
+    const [left, right, count, out] = args as [Address, Address, Address, Address];
+    const shifted = (start: Address, bytes: number) => {
+      const address = locals.i32();
+      local.set(address, i32.add(start, bytes));
+      return address;
+    };
+    const runs = {
+      left: Array.from({ length: LINES }, (_, line) => [shifted(left, line * BYTES[form.left])]),
+      right: [Array.from({ length: BLOCK_COLUMNS }, (_, column) => shifted(right, column * BYTES[form.right]))],
+    };
+    const sums = emitBlockDot(locals, form, { ...runs, lines: LINES, count, ...of });
+    for (const [line, lanes] of sums.entries())
+      for (const half of ["low", "high"] as const) {
+        local.get(out);
+        if ("all" in lanes) {
+          local.get(lanes.all);
+          if (half === "low") i64x2.extend_low_i32x4_s();
+          else i64x2.extend_high_i32x4_s();
+        } else local.get(lanes[half]);
+        v128.store({ align: 1, offset: line * 32 + (half === "low" ? 0 : 16) });
+      }
+  });
 }
 
 type Address = Local<"i32">;

@@ -35,9 +35,12 @@ export class VectorEmitter {
     }
   }
 
-  /** Gives a value that was computed elsewhere, as two vectors of 64-bit lanes. */
-  define(node: Node, { low, high }: Wide): void {
-    this.#values.setWide(node, (half) => local.get(half === "low" ? low : high));
+  /** Gives a value that was computed elsewhere, as 32-bit lanes or as two vectors of 64-bit lanes. */
+  define(node: Node, lanes: { all: Vector } | Wide): void {
+    if ("all" in lanes) {
+      local.get(lanes.all);
+      this.#values.set32(node);
+    } else this.#values.setWide(node, (half) => local.get(lanes[half]));
   }
 
   /** Computes a value once, from values that were computed before. */
