@@ -1,6 +1,7 @@
 import { type Engine, openWasm } from "@foldmark/machine";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BenchTab } from "../../bench/browser/chromium.ts";
+import { answer, checkAnswer } from "../../bench/browser/page/answers.ts";
 import { type OpenedModel, openedModel, positions, someTokens } from "../../bench/browser/page/positions.ts";
 import { benchPage, hasChromium } from "../support/benchPage.ts";
 
@@ -23,6 +24,24 @@ describe.skipIf(!hasChromium)("the engine in Chromium", () => {
       expect(expected.samples.length).toBe(96);
       expect(await tab.ask("positions", { tokens, by }), by).toEqual(expected);
     }
+    expect(tab.problems).toEqual([]);
+  });
+
+  it("renders, samples and checks as Node does, and names the same lie", async () => {
+    const { tab, pkg } = bench;
+    await tab.ask("open", bench.source);
+    const order = {
+      messages: [{ role: "user", content: "7 * 8 - 9 =" }],
+      ...{ limit: 40, seed: 2n ** 64n - 5n, temperature: 0.8, minP: 0.05 },
+    };
+    const chat = { model: inNode, pkg };
+    const tokens = answer(chat, order);
+    expect(await tab.ask("answer", order)).toEqual(tokens);
+    expect(await tab.ask("check", { order, tokens })).toEqual({ equal: true });
+    const lie = tokens.with(21, ((tokens[21] ?? 0) + 1) % inNode.vocabulary);
+    const verdict = checkAnswer(chat, { order, tokens: lie });
+    expect(verdict).toMatchObject({ equal: false, rule: "token" });
+    expect(await tab.ask("check", { order, tokens: lie })).toEqual(verdict);
     expect(tab.problems).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
-import type { Hex } from "@foldmark/workloads/browser";
+import type { Hex, Verdict } from "@foldmark/workloads/browser";
+import type { Order } from "./answers.ts";
 import type { Positions } from "./positions.ts";
 
 /** What the worker of the page does when it is asked, each with its answer. */
@@ -9,6 +10,9 @@ export type Asks = {
   stop: { asked: null; answer: null };
   /** Logits and tokens of every position. */
   positions: { asked: { tokens: number[]; by: "decode" | "prefill" }; answer: Positions };
+  /** Renders a conversation and answers it. */
+  answer: { asked: Order; answer: number[] };
+  check: { asked: { order: Order; tokens: number[] }; answer: Verdict };
   /** Reads so many tokens, for `decode` to go on from. */
   prepare: { asked: { tokens: number[] }; answer: null };
   /** Steps of one token each. */

@@ -1,5 +1,6 @@
 import { openWasm, type Session } from "@foldmark/machine";
 import { type BrowserPackage, openBrowserPackage, removeBrowserPackages } from "@foldmark/workloads/browser";
+import { answer, checkAnswer } from "./answers.ts";
 import { type OpenedModel, openedModel, positions, read, sessionOf } from "./positions.ts";
 import type { Answer, Ask, Asks, Failure, FromWorker, ToWorker } from "./requests.ts";
 
@@ -30,18 +31,22 @@ const work: { [A in Ask]: (asked: Asks[A]["asked"]) => Asks[A]["answer"] | Promi
     opening.abort();
     return null;
   },
-  positions: (asked) => positions(theModel(), asked),
+  positions: (asked) => positions(theOpened().model, asked),
+  answer: (order) => answer(theOpened(), order),
+  check: (asked) => checkAnswer(theOpened(), asked),
   prepare({ tokens }) {
     session?.close();
-    session = sessionOf(theModel());
-    read(theModel(), session, tokens);
+    const { model } = theOpened();
+    session = sessionOf(model);
+    read(model, session, tokens);
     return null;
   },
   decode({ tokens }) {
     if (!session) throw new Error("nothing was prepared");
+    const { model } = theOpened();
     const start = performance.now();
     const samples: number[] = [];
-    for (const token of tokens) samples.push(...read(theModel(), session, [token]));
+    for (const token of tokens) samples.push(...read(model, session, [token]));
     return { wallMs: performance.now() - start, samples };
   },
   close() {
@@ -57,8 +62,8 @@ const work: { [A in Ask]: (asked: Asks[A]["asked"]) => Asks[A]["answer"] | Promi
   },
 };
 
-function theModel(): OpenedModel {
-  if (opened) return opened.model;
+function theOpened() {
+  if (opened) return opened;
   throw new Error("no package was opened");
 }
 
