@@ -1,5 +1,5 @@
 import { br_if, type Func, func, i32, if_, importMemory, local, loop, Module } from "wasmati";
-import { type WasmExports, type WasmMemory, webAssembly } from "./webassembly.ts";
+import { isShared, type WasmExports, type WasmMemory, webAssembly } from "./webassembly.ts";
 
 /**
  * The one door to wasmati. Three habits of 0.2.4 matter here: `i32.gt_s` and `i64.gt_s` encode the unsigned comparison, so
@@ -83,11 +83,22 @@ const FIRST_COUNTS: Record<ValueKind, number>[] = [
   { i32: 4096, i64: 4096, f64: 64, v128: 1024 },
 ];
 
+/** What another thread needs to have the same functions over the same memory. */
+export type CompiledModule = { module: object; imports: object; names: string[] };
+
 /** Instantiates functions over one memory. Synchronous: engines live in worker threads. */
-export function instantiate(memory: WasmMemory, functions: Record<string, AsmFunction>): WasmExports {
-  const imported = importMemory({ min: 1, max: 65536 }, memory);
+export const instantiate = (memory: WasmMemory, functions: Record<string, AsmFunction>): WasmExports =>
+  compileModule(memory, functions).exports;
+
+export function compileModule(
+  memory: WasmMemory,
+  functions: Record<string, AsmFunction>,
+): { exports: WasmExports; compiled: CompiledModule } {
+  const imported = importMemory({ min: 1, max: 65536, shared: isShared(memory) }, memory);
   const { importMap, toBytes } = Module({ exports: functions, memory: imported });
-  return new webAssembly.Instance(new webAssembly.Module(toBytes()), importMap).exports as WasmExports;
+  const module = new webAssembly.Module(toBytes());
+  const exports = new webAssembly.Instance(module, importMap).exports as WasmExports;
+  return { exports, compiled: { module, imports: importMap, names: Object.keys(functions) } };
 }
 
 /** `for (counter = 0; counter < end; counter += step) body()`; `end` and `counter` are unsigned. Clobbers nothing else. */

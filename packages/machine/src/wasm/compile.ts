@@ -1,7 +1,7 @@
 import { hull } from "../intervals.ts";
 import type { Program } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
-import { type AsmFunction, instantiate } from "./asm.ts";
+import { type AsmFunction, type CompiledModule, compileModule } from "./asm.ts";
 import { BLOCK_COLUMNS } from "./blockDot.ts";
 import type { LoadedConstant } from "./constants.ts";
 import { type DotForm, dotFormOf } from "./dots/dotForm.ts";
@@ -35,7 +35,10 @@ export type DotStep = DotForm & {
 export type CompiledFold = {
   code: FoldCode;
   run: (frame: number) => void;
+  /** Number of that function in the module of all folds. */
+  function: number;
   frame: number;
+  frameBytes: number;
   dynamic: DynamicSlot[];
   dot: DotStep | undefined;
   /** How it is computed, for `explain`. */
@@ -62,7 +65,7 @@ export function compileFolds(
   program: Program,
   folds: Folds,
   { arena, constants, stepwise, without }: CompileOptions,
-): CompiledFold[] {
+): { folds: CompiledFold[]; module: CompiledModule } {
   const firstConstant = program.requests.length + program.claimed.length;
   const lastStage = program.stages.length - 1;
   const ranges: Range[] = [];
@@ -112,13 +115,13 @@ export function compileFolds(
     const kernel = kernelName(first, lowered, { checked, without });
     for (const draft of group) shared.set(draft, { name, lowered, kernel });
   }
-  const exports = instantiate(arena.memory, functions);
+  const { exports, compiled: module } = compileModule(arena.memory, functions);
 
   const sizes = drafts.map((draft) =>
     frameBytes((shared.get(draft) as { lowered: Lowered }).lowered.graph.slots.length),
   );
   let frame = arena.allocateZeroed(sizes.reduce((sum, bytes) => sum + bytes, 0));
-  return drafts.map((draft, at): CompiledFold => {
+  const compiled = drafts.map((draft, at): CompiledFold => {
     const { name, lowered, kernel } = shared.get(draft) as { name: string; lowered: Lowered; kernel: string };
     const own = frame;
     frame += sizes[at] as number;
@@ -132,8 +135,12 @@ export function compileFolds(
       else dynamic.push({ slot, word: offset / 4 });
     }
     const run = exports[name] as (frame: number) => number;
-    return { code: draft.code, run, frame: own, dynamic, dot: draft.dot, kernel, range: draft.range };
+    return {
+      ...{ code: draft.code, run, function: module.names.indexOf(name), frame: own, frameBytes: sizes[at] as number },
+      ...{ dynamic, dot: draft.dot, kernel, range: draft.range },
+    };
   });
+  return { folds: compiled, module };
 
   function constantBase(code: FoldCode, site: number): number | undefined {
     const use = code.sites[site];

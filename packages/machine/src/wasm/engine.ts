@@ -28,7 +28,7 @@ import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
-import { compileKernels } from "./kernels.ts";
+import { compileKernelModule } from "./kernels.ts";
 import { knownAnswers, mismatches } from "./knownAnswers/index.ts";
 import type { KnownAnswer } from "./knownAnswers/knownAnswer.ts";
 import { runLastStage } from "./lastStage.ts";
@@ -37,6 +37,9 @@ import { slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
 import { type SessionParts, sessionBytes, WasmSession } from "./session.ts";
 import type { FoldCode } from "./sites.ts";
+import type { Crew } from "./threads/crew.ts";
+import { openCrew } from "./threads/openCrew.ts";
+import { assertThreads } from "./threads/workers.ts";
 import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
 
 export type WasmOptions = {
@@ -44,6 +47,8 @@ export type WasmOptions = {
   memoryLimitBytes?: number;
   /** Kernels to do without, because this machine was seen to compute them wrongly. */
   without?: readonly KernelFamily[];
+  /** Threads that compute, the caller's included: 1 by default. More need memory that can be shared, and cores. */
+  threads?: number;
 };
 
 export type WasmEngine = Engine & {
@@ -66,8 +71,8 @@ export type WasmEngine = Engine & {
 
 /**
  * Compiles a program to WebAssembly and loads its constants. Bit for bit the same results as the reference.
- * @throws `machine.malformed`, `machine.bad_constant`, `machine.out_of_memory`, and `machine.kernel_mismatch` where this
- * machine computes a kernel wrongly
+ * @throws `machine.malformed`, `machine.bad_constant`, `machine.out_of_memory`, `machine.threads_unavailable` for
+ * more than one thread where there are none, and `machine.kernel_mismatch` where this machine computes a kernel wrongly
  */
 export const openWasm: OpenEngine = (program, constants) => openWasmWith(program, constants, {});
 
@@ -77,10 +82,11 @@ export async function openWasmWith(
   constants: ConstantSource,
   options: WasmOptions,
 ): Promise<WasmEngine> {
-  const { memoryLimitBytes = MAX_MEMORY_BYTES } = options;
+  const { memoryLimitBytes = MAX_MEMORY_BYTES, threads = 1 } = options;
   assertWellFormed(program);
-  const arena = new Arena(memoryLimitBytes);
-  const kernels = compileKernels(arena.memory);
+  if (threads !== 1) assertThreads(threads);
+  const arena = new Arena(memoryLimitBytes, { shared: threads > 1 });
+  const { kernels, module } = compileKernelModule(arena.memory);
   const answers = knownAnswers({ arena, kernels });
   const wrong = mismatches(answers);
   const unreplaceable = wrong.get("arithmetic");
@@ -93,9 +99,23 @@ export async function openWasmWith(
   const { source, identity } = watchConstants(program, constants);
   const placed = placeConstants(program, source, { arena, kernels, panels });
   const stepwise = stepwiseReasons(program).length === 0;
-  const compiled = compileFolds(program, folds, { arena, constants: placed, stepwise, without });
-  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels });
-  return new CompiledEngine({ program, folds, arena, evaluator }, { compiled, stepwise, without, answers, identity });
+  const { folds: compiled, module: foldModule } = compileFolds(program, folds, {
+    ...{ arena, constants: placed, stepwise, without },
+  });
+  const opened =
+    threads === 1 ? undefined : await openCrew(threads, { arena, kernels, kernelModule: module, compiled, foldModule });
+  if (opened !== undefined) answers.push(...opened.answers);
+  const crew = opened?.crew;
+  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels });
+  const parts = { compiled, stepwise, without, answers, identity, crew };
+  const engine = new CompiledEngine({ program, folds, arena, evaluator }, parts);
+  try {
+    if (crew !== undefined) engine.checkKernels();
+    return engine;
+  } catch (error) {
+    engine.close();
+    throw error;
+  }
 }
 
 type CompiledParts = {
@@ -104,6 +124,7 @@ type CompiledParts = {
   without: ReadonlySet<KernelFamily>;
   answers: readonly KnownAnswer[];
   identity: () => Uint8Array;
+  crew: Crew | undefined;
 };
 
 class CompiledEngine implements WasmEngine {
@@ -113,6 +134,7 @@ class CompiledEngine implements WasmEngine {
   readonly #parts: WholeJobParts;
   readonly #compiled: CompiledFold[];
   readonly #answers: readonly KnownAnswer[];
+  readonly #crew: Crew | undefined;
   readonly #rules: SessionRules;
   readonly #isGiven: boolean[];
   readonly #session: SessionFolds;
@@ -125,13 +147,14 @@ class CompiledEngine implements WasmEngine {
   readonly #loops: FoldCode[];
   readonly #constantSteps: number;
 
-  constructor(parts: WholeJobParts, { compiled, stepwise, without, answers, identity }: CompiledParts) {
+  constructor(parts: WholeJobParts, { compiled, stepwise, without, answers, identity, crew }: CompiledParts) {
     const { program, folds, arena, evaluator } = parts;
     this.program = program;
     this.#parts = parts;
     this.#compiled = compiled;
     this.without = without;
     this.#answers = answers;
+    this.#crew = crew;
     this.#stepwise = stepwise;
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
@@ -255,6 +278,7 @@ class CompiledEngine implements WasmEngine {
   }
 
   close(): void {
+    this.#crew?.close();
     this.#parts.arena.close();
   }
 

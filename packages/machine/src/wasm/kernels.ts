@@ -1,4 +1,4 @@
-import { instantiate } from "./asm.ts";
+import { type CompiledModule, compileModule } from "./asm.ts";
 import { packPanels } from "./dots/packing.ts";
 import { dotRows } from "./dots/rows.ts";
 import { balanceRows, widenRow, widenSums } from "./dots/widening.ts";
@@ -22,7 +22,11 @@ export type Kernels = {
   widenSums(source: number, target: number, count: number): void;
 };
 
-export function compileKernels(memory: WasmMemory): Kernels {
+export const compileKernels = (memory: WasmMemory): Kernels => compileKernelModule(memory).kernels;
+
+/** The kernels, and what other threads need to have them too. */
+export function compileKernelModule(memory: WasmMemory): { kernels: Kernels; module: CompiledModule } {
   const functions = { packPanels, balanceRows, dotRows, widenRow, widenSums };
-  return instantiate(memory, functions) satisfies WasmExports as unknown as Kernels;
+  const { exports, compiled: module } = compileModule(memory, functions);
+  return { kernels: exports satisfies WasmExports as unknown as Kernels, module };
 }

@@ -21,13 +21,14 @@ export class Arena {
   #end: number;
   #size: number;
   #isClosed = false;
-  bytes = new Uint8Array(0);
-  words = new Int32Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
+  words: Int32Array = new Int32Array(0);
 
-  constructor(limitBytes: number) {
+  /** @param shared - whether other threads see the memory too */
+  constructor(limitBytes: number, { shared = false }: { shared?: boolean } = {}) {
     this.#limit = Math.min(limitBytes, MAX_MEMORY_BYTES);
     this.#size = 1;
-    this.memory = new webAssembly.Memory({ initial: this.#size, maximum: 65536 });
+    this.memory = new webAssembly.Memory({ initial: this.#size, maximum: 65536, shared });
     this.#end = ALIGN;
     this.#refresh();
   }
