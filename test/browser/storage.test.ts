@@ -160,6 +160,23 @@ describe.skipIf(!hasChromium)("a package in Chromium's storage", () => {
     await tab.ask("open", bench.source);
   });
 
+  it("ends a download that fills the storage, and goes on when there is room", async () => {
+    const { tab } = bench;
+    const session = await bench.context.newCDPSession(tab.page);
+    const origin = new URL(bench.server.url).origin;
+    bench.answer = (file, response) => {
+      if (file !== "tensors.bin") return false;
+      void session
+        .send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 20_000 })
+        .then(() => response.writeHead(200).end(tensors()));
+      return true;
+    };
+    await expect(tab.ask("open", bench.source)).rejects.toMatchObject({ code: "browser.storage_full" });
+    await session.send("Storage.overrideQuotaForOrigin", { origin });
+    bench.answer = () => false;
+    await tab.ask("open", bench.source);
+  });
+
   it("says that a page over plain http from elsewhere may store nothing", async () => {
     const { port } = new URL(bench.server.url);
     const tab = await BenchTab.open(bench.context, `http://${ELSEWHERE}:${port}/`);

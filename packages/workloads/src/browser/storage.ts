@@ -35,16 +35,14 @@ export async function packageFolder(storage: StorageManager, assetId: string): P
 export async function removePackages(storage: StorageManager): Promise<void> {
   const root = await storage.getDirectory();
   await root.removeEntry(PACKAGES, { recursive: true }).catch((cause) => {
-    if (nameOf(cause) !== "NotFoundError") throw inUse(cause);
+    if (nameOf(cause) !== "NotFoundError") refuse(cause);
   });
 }
 
 /** Opens a file, which is made where there is none. @throws `browser.in_use` while another tab has it open */
 export async function openStored(folder: Folder, name: string): Promise<StoredFile> {
   const handle = await folder.getFileHandle(name, { create: true });
-  return handle.createSyncAccessHandle().catch((cause) => {
-    throw inUse(cause);
-  });
+  return handle.createSyncAccessHandle().catch(refuse);
 }
 
 /** Fills `into` from byte `at` on; what lies behind the end of the file is no error but a shorter result. */
@@ -79,10 +77,10 @@ function storageFull(details: { neededBytes: number; freeBytes?: number }, cause
   return new WorkloadError("browser.storage_full", message, details, { cause });
 }
 
-const inUse = (cause: unknown): WorkloadError =>
-  nameOf(cause) === "NoModificationAllowedError"
-    ? new WorkloadError("browser.in_use", "Another tab or worker uses this package.", {}, { cause })
-    : (cause as WorkloadError);
+function refuse(cause: unknown): never {
+  if (nameOf(cause) !== "NoModificationAllowedError") throw cause;
+  throw new WorkloadError("browser.in_use", "Another tab or worker uses this package.", {}, { cause });
+}
 
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : "");
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
