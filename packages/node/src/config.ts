@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { addressSchema, parseAmount } from "@foldmark/protocol";
 import { LOG_LEVELS, loadConfig, parseListenAddress } from "@foldmark/service";
@@ -60,6 +61,16 @@ export const configSchema = z.strictObject({
         .describe("URL that the chain shows; auto registers where it listens"),
       queue: z.int().min(0).max(10_000).default(8).describe("requests that may wait"),
       drainMs: z.int().min(0).default(60_000).describe("how long streams may finish after SIGTERM"),
+    })
+    .prefault({}),
+  engine: z
+    .strictObject({
+      threads: z
+        .int()
+        .min(1)
+        .max(availableParallelism())
+        .default(1)
+        .describe("threads that compute for a model; more than 1 only on cores that nothing else needs"),
     })
     .prefault({}),
   models: z.array(z.string()).default([]).describe("folders of the model packages that are served"),

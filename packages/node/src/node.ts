@@ -94,7 +94,7 @@ export async function startNode({ home, config, key }: NodeOptions, deps: NodeDe
   const market = await connectMarket({ ...config.network, deployment });
   await checkRegistered(market, { payee, ledger });
   const models = await openModels(config);
-  const openEngine = deps.openEngine ?? ((served) => WorkerEngine.open({ models: served }, { log }));
+  const openEngine = deps.openEngine ?? ((served) => WorkerEngine.open({ models: served, ...config.engine }, { log }));
   const engine = await openEngine(models);
   opened.defer(() => engine.close());
 

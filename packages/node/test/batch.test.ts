@@ -1,4 +1,4 @@
-import { type Engine, type Move, openReference, openWasm, openWasmWith } from "@foldmark/machine";
+import { type Engine, MachineError, type Move, openReference, openWasm, openWasmWith } from "@foldmark/machine";
 import { type GenerationOptions, generateWhole } from "@foldmark/workloads";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -208,6 +208,16 @@ describe("a batch", () => {
       expect(batch.finish(id, {})).toMatchObject({ T: whole.T, claimed: whole.claimed });
     }
     expect(batch.has(2)).toBe(false);
+  });
+
+  it("lets pass what leaves an engine unusable, so that another one is opened", () => {
+    const dying = watched(engine, () => {
+      throw new MachineError("machine.thread_lost", "A thread of the engine has ended.");
+    });
+    const { batch, of } = aBatch(dying);
+    batch.add({ id: 1, payer: "a", ...order() });
+    expect(() => batch.tick({ share: 1 })).toThrow(expect.objectContaining({ code: "machine.thread_lost" }));
+    expect(of(1).failure).toBeUndefined();
   });
 
   it("lets answers wait for room, and refuses one for which there never is any", async () => {

@@ -1,4 +1,5 @@
 import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../src/config.ts";
@@ -45,6 +46,8 @@ describe("readConfig", () => {
     { yaml: "payee: '0x12'", names: "payee" },
     { yaml: "offers: [{ model: a, in: '0.0000001' }]", names: "offers" },
     { yaml: "network: { rpc: [] }", names: "network.rpc" },
+    { yaml: "engine: { threads: 0 }", names: "engine.threads" },
+    { yaml: `engine: { threads: ${availableParallelism() + 1} }`, names: "engine.threads" },
   ])("refuses $yaml by name", async ({ yaml, names }) => {
     await expect(readConfig(aHome(yaml), { variables: {} })).rejects.toMatchObject({
       ...{ code: "config.invalid", message: expect.stringContaining(names) },

@@ -145,6 +145,26 @@ describe("WorkerEngine", () => {
     expect(answerTokens(await run({ limit: 4 }).result)).toHaveLength(4);
   });
 
+  it("gives the same answers with several threads to a model", async () => {
+    const threaded = await WorkerEngine.open({ models: [chat, simulation], threads: 3 }, { log });
+    try {
+      const listener = { hint() {}, tokens() {} };
+      const answer = await threaded.run({ asset: chat.asset, request: request(12) }, listener).result;
+      expect(answer).toEqual(await run({ limit: 12 }).result);
+      const order = callRequest(
+        { seed: 9n, blocks: 3, rate: 0.03, volatility: 0.2, maturity: 1, strike: 1 },
+        { maxT: simulation.context },
+      );
+      const results = [threaded, engine].map(
+        (each) => each.run({ asset: simulation.asset, request: order }, listener).result,
+      );
+      const [several, one] = await Promise.all(results);
+      expect(several).toEqual(one);
+    } finally {
+      await threaded.close();
+    }
+  });
+
   it("measures tokens a second, of models that have tokens", async () => {
     expect(await measureTokensPerSecond(engine, chat)).toBeGreaterThan(1);
     expect(await measureTokensPerSecond(engine, simulation)).toBe(0);

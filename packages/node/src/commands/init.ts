@@ -143,7 +143,7 @@ async function measure(
     `measuring ${chat.name} on ${machine.cpu}${machine.gpu ? ` (${machine.gpu.name} found, not used: there is no engine for it)` : ""}`,
   );
   const engine = await WorkerEngine.open(
-    { models: [chat] },
+    { models: [chat], ...config.engine },
     { log: createLogger({ name: "node", level: config.log.level }) },
   );
   try {

@@ -104,7 +104,7 @@ export class Batch {
       this.#runs.set(id, { id, payer, generation, isHinted: options.hint !== undefined });
       return true;
     } catch (error) {
-      if (this.#runs.size > 0 && isKnown(error) && error.code === "machine.out_of_memory") return false;
+      if (this.#runs.size > 0 && isOfOneAnswer(error) && error.code === "machine.out_of_memory") return false;
       throw error;
     }
   }
@@ -114,7 +114,7 @@ export class Batch {
       try {
         if (!this.#open(order)) return;
       } catch (error) {
-        if (!isKnown(error)) throw error;
+        if (!isOfOneAnswer(error)) throw error;
         this.#fail(id, error);
       }
       this.#waiting.delete(id);
@@ -122,7 +122,7 @@ export class Batch {
   }
 
   /** Nobody waits any more for what was called off. */
-  #fail(id: number, { code, message }: KnownError): void {
+  #fail(id: number, { code, message }: ErrorOfOneAnswer): void {
     if (!this.#isCancelled(id)) this.#listener.failed(id, { code: String(code), message });
   }
 
@@ -146,7 +146,7 @@ export class Batch {
     try {
       return this.#engine.advance(moves, options);
     } catch (error) {
-      if (!isKnown(error)) throw error;
+      if (!isOfOneAnswer(error)) throw error;
       if (moves.length === 1) return [error];
       return moves.flatMap((move) => this.#advance([move], options));
     }
@@ -163,14 +163,16 @@ export class Batch {
       if (generation.hasNext) this.#listener.token(id, generation.next() as number);
       if (generation.isComplete) this.#listener.generated(id);
     } catch (error) {
-      if (!isKnown(error)) throw error;
+      if (!isOfOneAnswer(error)) throw error;
       this.remove(id);
       this.#fail(id, error);
     }
   }
 }
 
-/** An error with a code is of one answer. What nobody foresaw may have left the engine in any state. */
-type KnownError = Error & { code: unknown };
+/** An error with a code, as a rule. What nobody foresaw may have left the engine in any state. */
+type ErrorOfOneAnswer = Error & { code: unknown };
 
-const isKnown = (error: unknown): error is KnownError => error instanceof Error && "code" in error;
+/** False where nothing more can be computed before the engine is opened again. */
+export const isOfOneAnswer = (error: unknown): error is ErrorOfOneAnswer =>
+  error instanceof Error && "code" in error && error.code !== "machine.thread_lost";

@@ -4,6 +4,8 @@ import type { AssetId } from "@foldmark/protocol";
 export type WorkerStart = {
   packages: { asset: AssetId; folder: string }[];
   backend: "wasm" | "reference";
+  /** Threads of each engine, this one included. */
+  threads: number;
   /** Of `Cancellations`. */
   cancelled: SharedArrayBuffer;
 };

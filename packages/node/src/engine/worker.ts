@@ -4,7 +4,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Engine } from "@foldmark/machine";
 import { type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
 import { openBackend } from "./backend.ts";
-import { Batch, type BatchListener } from "./batch.ts";
+import { Batch, type BatchListener, isOfOneAnswer } from "./batch.ts";
 import { Cancellations } from "./cancellations.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 
@@ -15,7 +15,7 @@ type Loaded = {
 };
 
 const port = parentPort as MessagePort;
-const { packages, backend, cancelled } = workerData as WorkerStart;
+const { packages, cancelled, ...start } = workerData as WorkerStart;
 const cancellations = new Cancellations(cancelled);
 const isCancelled = (id: number) => cancellations.has(id);
 const loaded = new Map<string, Loaded>();
@@ -32,7 +32,7 @@ for (const { asset, folder } of packages) {
   const { program, constants, manifest } = await openPackage(folder, { families, verify: "once" }); // a restart finds the files as they are then
   const { kind, length, stopIds } = manifest;
   const answers = manifest.answers.map(({ shift, ...source }) => (shift === undefined ? source : { ...source, shift }));
-  const engine = await openBackend(backend, program, constants);
+  const engine = await openBackend(start, program, constants);
   loaded.set(asset, {
     engine,
     model: { kind, answers, length, stopIds },
@@ -68,7 +68,7 @@ function handle(message: ToWorker): void {
     }
   } catch (error) {
     // what nobody foresaw may have left the engine in any state: the thread ends, and another one starts clean
-    if (!(error instanceof Error && "code" in error)) throw error;
+    if (!isOfOneAnswer(error)) throw error;
     if (!isCancelled(id)) post({ type: "failed", id, code: String(error.code), message: error.message });
   }
 }

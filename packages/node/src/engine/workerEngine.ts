@@ -5,7 +5,12 @@ import { EngineThread } from "./engineThread.ts";
 import type { WorkerStart } from "./messages.ts";
 import type { OpenedModel } from "./openModel.ts";
 
-export type WorkerEngineOptions = { models: readonly OpenedModel[]; backend?: WorkerStart["backend"] };
+export type WorkerEngineOptions = {
+  models: readonly OpenedModel[];
+  backend?: WorkerStart["backend"];
+  /** Threads that compute for each model. */
+  threads?: number;
+};
 
 /**
  * An engine in threads of its own: one for all chats, which are computed together, and one for simulations, so that a
@@ -22,14 +27,14 @@ export class WorkerEngine implements AnswerEngine {
 
   /** Loads all models. @throws what a thread throws while it loads */
   static async open(
-    { models, backend = "wasm" }: WorkerEngineOptions,
+    { models, backend = "wasm", threads: engineThreads = 1 }: WorkerEngineOptions,
     { log }: { log: Logger },
   ): Promise<WorkerEngine> {
     await using opened = new AsyncDisposableStack();
     const threads = new Map<ServedModel["kind"], EngineThread>();
     for (const [kind, served] of Map.groupBy(models, ({ kind }) => kind)) {
       const packages = served.map(({ asset, folder }) => ({ asset, folder }));
-      const thread = await EngineThread.open({ packages, backend }, { log });
+      const thread = await EngineThread.open({ packages, backend, threads: engineThreads }, { log });
       opened.defer(() => thread.close());
       threads.set(kind, thread);
     }
