@@ -3,9 +3,9 @@ import { playDisputes } from "./court/disputes.ts";
 import { type FoldFigures, refuteEveryFold } from "./court/folds.ts";
 import { openJob, T } from "./court/job.ts";
 import { openBenchMarket } from "./court/market.ts";
-import { largest, median } from "./court/statistics.ts";
 import { traceFigures } from "./court/traceFigures.ts";
 import type { BenchOptions } from "./main.ts";
+import { largest, median } from "./statistics.ts";
 
 const ROUNDS = 3;
 const DISPUTES = 24;

@@ -1,97 +1,81 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { cpus, tmpdir } from "node:os";
+import { cpus } from "node:os";
 import path from "node:path";
-import { type Engine, openWasm, type Session } from "@foldmark/machine";
-import { families, importGguf, llamaRequest, openPackage, tokenBytes } from "@foldmark/workloads";
+import { defaultCacheDir } from "@foldmark/workloads";
+import { againstLlamaCpp } from "./engine/againstLlamaCpp.ts";
+import { audit } from "./engine/audit.ts";
+import { limits } from "./engine/limits.ts";
+import { memory } from "./engine/memory.ts";
+import { monteCarlo } from "./engine/monteCarlo.ts";
+import { report } from "./engine/report.ts";
+import { sampling } from "./engine/sampling.ts";
+import { signedPath } from "./engine/signedPath.ts";
+import { startUp } from "./engine/startUp.ts";
+import { openSubject } from "./engine/subject.ts";
+import { together } from "./engine/together.ts";
+import { q8File } from "./llamaCpp/q8File.ts";
 import type { BenchOptions } from "./main.ts";
-import { type BenchModel, benchModel } from "./model.ts";
-import { benchQuality } from "./quality.ts";
+import { benchModel } from "./model.ts";
 
-const ROUNDS = 3;
-const DECODE_AT = [32, 256, 1_000];
-const DECODED = 16;
-const PREFILLS = [64, 256, 512];
-
-/** Speed of the default model in CPU time, medians of rounds; with `--text` its perplexity too. */
-export async function benchEngine(options: BenchOptions): Promise<Record<string, unknown>> {
+/**
+ * What the engine does on one thread with the default model, beside what a user would pick instead. Speeds are ratios of
+ * CPU time, more than 1 where ours is the faster; milliseconds stand beside them. What this machine cannot measure is null,
+ * and `missing` says why.
+ */
+export async function benchEngine({ rounds, only, ...options }: BenchOptions): Promise<Record<string, unknown>> {
+  const cacheDir = path.join(options.cache ?? defaultCacheDir(process.env), "bench");
+  await using undo = new AsyncDisposableStack();
   const model = await benchModel(options);
-  const { convertSeconds, packageBytes } = await convert(model.path);
-  const opening = performance.now();
-  const engine = await openWasm(model.program.program, (index) => model.constants[index] ?? new Uint8Array());
-  const openSeconds = (performance.now() - opening) / 1000;
-  const decode: Record<string, number> = {};
-  const prefill: Record<string, number> = {};
-  for (const position of DECODE_AT) decode[position] = median(() => decodeAt(engine, model, position));
-  for (const length of PREFILLS) prefill[length] = median(() => prefillOf(engine, model, length));
-  engine.close();
+  const subject = await openSubject(model);
+  const q8 = await q8File(model.path, { sha256: model.sha256, cacheDir });
+  const folder = await mkdtemp(path.join(cacheDir, "engine-"));
+  undo.defer(() => rm(folder, { recursive: true, force: true }));
+  const dir = path.join(folder, "package");
+  const startup = await startUp(model.path, { dir });
+  const weights = model.constants.reduce((sum, { length }) => sum + length, 0);
+
+  const missing: Record<string, string> = {};
+  async function part<Figures>(name: string, measure: () => Promise<Figures>): Promise<Figures | null> {
+    if (only !== undefined && !only.includes(name)) return null;
+    process.stderr.write(`${name} ...\n`);
+    try {
+      return await measure();
+    } catch (error) {
+      missing[name] = error instanceof Error ? error.message : String(error);
+      process.stderr.write(`${name}: ${missing[name]}\n`);
+      return null;
+    }
+  }
+  const parts = {
+    speed: await part("speed", () => againstLlamaCpp(subject, { q8, cacheDir, rounds })),
+    audited: await part("audit", () => audit(subject, rounds)),
+    batch: await part("batch", () => together(subject, rounds)),
+    sampled: await part("sampling", () => sampling(subject, rounds)),
+    signed: await part("signed", () => signedPath(subject, { dir, cacheDir, rounds })),
+    held: await part("memory", () => memory(dir)),
+    simulated: await part("monteCarlo", () => monteCarlo({ cacheDir, rounds })),
+  };
+  const allowed = await part("limits", () => limits(weights, rounds));
+  subject.engine.close();
+  missing.browserOverNode = "the engine is not measured in a browser yet";
+  missing.threads2Over1 = "the engine has no option for threads";
+  process.stderr.write(`\n${report(parts)}\n`);
+  const { speed, audited, batch, sampled, signed, held, simulated } = parts;
   return {
-    cpu: cpus()[0]?.model ?? "unknown",
-    node: process.version,
-    rounds: ROUNDS,
-    convertSeconds,
-    packageBytes,
-    openSeconds,
-    decodeTokensPerSecond: decode,
-    prefillTokensPerSecond: prefill,
-    ...(options.text !== undefined && { quality: await benchQuality(options) }),
+    ...{ cpu: cpus()[0]?.model ?? "unknown", node: process.version, rounds },
+    decode: speed && ratios(speed.decode),
+    prefill: speed && ratios(speed.prefill),
+    auditOverDecode: audited?.ratio ?? null,
+    batch8OverBatch1: batch?.ratio ?? null,
+    sampledOverGreedy: sampled?.ratio ?? null,
+    signedPathShare: signed?.share ?? null,
+    memoryRatio: held?.ratio ?? null,
+    browserOverNode: null,
+    threads2Over1: null,
+    monteCarloOverNumpy: simulated?.ratio ?? null,
+    ...{ missing, startup, parts, limits: allowed },
   };
 }
 
-/** From the GGUF file to a package on disk, every byte hashed. */
-async function convert(gguf: string): Promise<{ convertSeconds: number; packageBytes: number }> {
-  const folder = await mkdtemp(path.join(tmpdir(), "foldmark-bench-"));
-  try {
-    const dir = path.join(folder, "package");
-    const start = performance.now();
-    await importGguf(gguf, { dir });
-    const convertSeconds = (performance.now() - start) / 1000;
-    return { convertSeconds, packageBytes: (await openPackage(dir, { families, verify: "sizes" })).sizeBytes };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function decodeAt(engine: Engine, model: BenchModel, position: number): number {
-  const session = opened(engine, model, position);
-  const seconds = cpuSeconds(() => {
-    for (let i = 0; i < DECODED; i++) step(engine, model, session, [17 + i]);
-  });
-  session.close();
-  return DECODED / seconds;
-}
-
-function prefillOf(engine: Engine, model: BenchModel, length: number): number {
-  const session = opened(engine, model, 0);
-  const seconds = cpuSeconds(() => step(engine, model, session, tokens(length)));
-  session.close();
-  return length / seconds;
-}
-
-function opened(engine: Engine, model: BenchModel, position: number): Session {
-  const { maxT } = engine.program;
-  const order = { prompt: [1], limit: 1, seed: 1n, temperature: 0, minP: 0 };
-  const session = engine.open({ request: llamaRequest(order, { maxT, vocabulary: model.tokenizer.vocabulary }) });
-  if (position > 0) step(engine, model, session, tokens(position));
-  return session;
-}
-
-function step(engine: Engine, { program: { sample } }: BenchModel, session: Session, read: number[]): void {
-  const want = [{ stage: sample.stage, fold: sample.fold, steps: "last" as const }];
-  engine.advance([{ session, steps: read.length, claimed: [tokenBytes(read)], want }]);
-}
-
-/** Any tokens do: the work does not depend on them. */
-const tokens = (count: number) => Array.from({ length: count }, (_, i) => (i * 7_919) % 40_000);
-
-function median(measure: () => number): number {
-  measure(); // warm
-  const values = Array.from({ length: ROUNDS }, measure).sort((a, b) => a - b);
-  return values[Math.floor(ROUNDS / 2)] ?? 0;
-}
-
-function cpuSeconds(work: () => void): number {
-  const start = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1e6;
-}
+const ratios = (of: Record<string, { ratio: number }>): Record<string, number> =>
+  Object.fromEntries(Object.entries(of).map(([at, { ratio }]) => [at, ratio]));

@@ -11,7 +11,16 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Record<string, 
   // loaded when it is wanted: a chain comes with it
   court: async (options) => (await import("./court.ts")).benchCourt(options),
 };
-export type BenchOptions = { gguf?: string; text?: string; chunks: number; cache?: string };
+export type BenchOptions = {
+  gguf?: string;
+  text?: string;
+  chunks: number;
+  cache?: string;
+  /** How often each figure is measured. */
+  rounds: number;
+  /** Parts to measure, all without it. */
+  only?: string[];
+};
 
 const { positionals, values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== "--"),
@@ -21,6 +30,8 @@ const { positionals, values } = parseArgs({
     model: { type: "string" },
     text: { type: "string" },
     chunks: { type: "string", default: "16" },
+    rounds: { type: "string", default: "9" },
+    only: { type: "string" },
     cache: { type: "string" },
     json: { type: "string" },
   },
@@ -30,9 +41,14 @@ if (!bench) {
   console.error(`bench: name one of ${Object.keys(BENCHES).join(", ")}.`);
   process.exit(2);
 }
-const { json, chunks, model, ...options } = values;
+const { json, chunks, rounds, only, model, ...options } = values;
 // the demo's name for the same file
 const gguf = options.gguf ?? model;
-const figures = await bench({ ...options, ...(gguf !== undefined && { gguf }), chunks: Number(chunks) });
+const figures = await bench({
+  ...options,
+  ...(gguf !== undefined && { gguf }),
+  ...(only !== undefined && { only: only.split(",") }),
+  ...{ chunks: Number(chunks), rounds: Number(rounds) },
+});
 console.log(JSON.stringify(figures, null, 2));
 if (json) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);

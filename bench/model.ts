@@ -22,12 +22,15 @@ export type BenchModel = {
   tokenizer: Tokenizer;
   program: LlamaProgram;
   constants: Uint8Array[];
+  stopIds: number[];
   /** The GGUF file. */
   path: string;
 };
 
+const STOP_IDS = [2, 0];
+
 /** The default model, or the file of `--gguf`, converted in memory with its committed maxima. */
-export async function benchModel({ gguf, cache }: BenchOptions): Promise<BenchModel> {
+export async function benchModel({ gguf, cache }: Pick<BenchOptions, "gguf" | "cache">): Promise<BenchModel> {
   const { path } = await fetchDefaultModel({
     cacheDir: cache ?? defaultCacheDir(process.env),
     ...(gguf !== undefined && { file: gguf }),
@@ -42,7 +45,7 @@ export async function benchModel({ gguf, cache }: BenchOptions): Promise<BenchMo
   const constants: Uint8Array[] = [];
   const configuration = await convertLlama(source, maxima, {
     maxT: 2_048,
-    stopIds: [2, 0],
+    stopIds: STOP_IDS,
     write: ({ bytes }) => {
       constants.push(bytes);
     },
@@ -53,6 +56,7 @@ export async function benchModel({ gguf, cache }: BenchOptions): Promise<BenchMo
     tokenizer: openTokenizer(tokenizerFromGguf(file.metadata)),
     program: llamaProgram(configuration),
     constants,
+    stopIds: STOP_IDS,
     path,
   };
 }

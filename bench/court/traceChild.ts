@@ -2,7 +2,7 @@
 // `traceFigures` with a job as its first message; its only answer are the figures.
 import { buildTrace, type Job, openWasmWith, type WasmEngine } from "@foldmark/machine";
 import { families, openPackage, tokensOf } from "@foldmark/workloads";
-import { median } from "./statistics.ts";
+import { median } from "../statistics.ts";
 
 export type TraceTask = { dir: string; job: Job; rounds: number };
 export type TraceFigures = {
