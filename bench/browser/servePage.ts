@@ -14,6 +14,13 @@ const POLICY =
   "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+const HEADERS = {
+  "Content-Security-Policy": POLICY,
+  // cross-origin isolation: without it no browser lets threads share memory
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 export type PageServer = AsyncDisposable & { readonly url: string };
 /** Looks at each request for a package's file first; true when it has answered. */
 export type Intercept = (request: IncomingMessage, response: ServerResponse) => boolean;
@@ -37,7 +44,7 @@ export async function servePage(
       host: "127.0.0.1",
       port: 0,
       allowedHosts: hosts,
-      headers: { "Content-Security-Policy": POLICY },
+      headers: HEADERS,
     },
     plugins: [
       {

@@ -27,6 +27,15 @@ describe.skipIf(!hasChromium)("the engine in Chromium", () => {
     expect(tab.problems).toEqual([]);
   });
 
+  it("gives the same bits on two threads", async () => {
+    const { tab } = bench;
+    await tab.ask("open", { ...bench.source, threads: 2 });
+    const tokens = someTokens(96, inNode.vocabulary);
+    for (const by of ["decode", "prefill"] as const)
+      expect(await tab.ask("positions", { tokens, by }), by).toEqual(positions(inNode, { tokens, by }));
+    expect(tab.problems).toEqual([]);
+  });
+
   it("renders, samples and checks as Node does, and names the same lie", async () => {
     const { tab, pkg } = bench;
     await tab.ask("open", bench.source);

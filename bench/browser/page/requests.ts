@@ -5,7 +5,7 @@ import type { Positions } from "./positions.ts";
 /** What the worker of the page does when it is asked, each with its answer. */
 export type Asks = {
   /** Opens package and engine. */
-  open: { asked: { url: string; assetId: Hex }; answer: Opened };
+  open: { asked: { url: string; assetId: Hex; threads?: number }; answer: Opened };
   /** Gives up what is being opened. */
   stop: { asked: null; answer: null };
   /** Logits and tokens of every position. */

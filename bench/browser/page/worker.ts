@@ -1,4 +1,4 @@
-import { openWasm, type Session } from "@foldmark/machine";
+import { openWasmWith, type Session } from "@foldmark/machine";
 import { type BrowserPackage, openBrowserPackage, removeBrowserPackages } from "@foldmark/workloads/browser";
 import { answer, checkAnswer } from "./answers.ts";
 import { type OpenedModel, openedModel, positions, read, sessionOf } from "./positions.ts";
@@ -13,7 +13,7 @@ let session: Session | undefined;
 let opening = new AbortController();
 
 const work: { [A in Ask]: (asked: Asks[A]["asked"]) => Asks[A]["answer"] | Promise<Asks[A]["answer"]> } = {
-  async open(source) {
+  async open({ threads = 1, ...source }) {
     const start = performance.now();
     opening = new AbortController();
     const pkg = await openBrowserPackage({
@@ -21,7 +21,7 @@ const work: { [A in Ask]: (asked: Asks[A]["asked"]) => Asks[A]["answer"] | Promi
       onProgress: (done) => postMessage({ progress: done }),
     });
     const verified = performance.now();
-    const model = openedModel(await openWasm(pkg.program, pkg.constants), pkg);
+    const model = openedModel(await openWasmWith(pkg.program, pkg.constants, { threads }), pkg);
     opened = { model, pkg };
     const { fetchedBytes } = pkg;
     const { vocabulary } = model;

@@ -85,9 +85,9 @@ const TENSORS = "tensors.bin";
 
 const constantsOf =
   (file: StoredFile, extents: readonly Extent[]): ConstantSource =>
-  (index) => {
+  (index, into) => {
     const { offset, bytes } = extentOf(extents, index);
-    return readStored(file, new Uint8Array(bytes), offset);
+    return readStored(file, into?.length === bytes ? into : new Uint8Array(bytes), offset);
   };
 
 /** Removes every package that this origin keeps. @throws `browser.no_storage`, `browser.in_use` */
