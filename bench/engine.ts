@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import path from "node:path";
 import { defaultCacheDir } from "@foldmark/workloads";
+import { benchBrowser } from "./browser.ts";
 import { againstLlamaCpp } from "./engine/againstLlamaCpp.ts";
 import { audit } from "./engine/audit.ts";
 import { limits } from "./engine/limits.ts";
@@ -12,6 +13,7 @@ import { sampling } from "./engine/sampling.ts";
 import { signedPath } from "./engine/signedPath.ts";
 import { startUp } from "./engine/startUp.ts";
 import { openSubject } from "./engine/subject.ts";
+import { threads } from "./engine/threads.ts";
 import { together } from "./engine/together.ts";
 import { q8File } from "./llamaCpp/q8File.ts";
 import type { BenchOptions } from "./main.ts";
@@ -53,14 +55,14 @@ export async function benchEngine({ rounds, only, ...options }: BenchOptions): P
     sampled: await part("sampling", () => sampling(subject, rounds)),
     signed: await part("signed", () => signedPath(subject, { dir, cacheDir, rounds })),
     held: await part("memory", () => memory(dir)),
+    threaded: await part("threads", () => threads(subject, { model, rounds })),
+    inBrowser: await part("browser", () => benchBrowser({ packageDir: dir })),
     simulated: await part("monteCarlo", () => monteCarlo({ cacheDir, rounds })),
   };
   const allowed = await part("limits", () => limits(weights, rounds));
   subject.engine.close();
-  missing.browserOverNode = "the engine is not measured in a browser yet";
-  missing.threads2Over1 = "the engine has no option for threads";
   process.stderr.write(`\n${report(parts)}\n`);
-  const { speed, audited, batch, sampled, signed, held, simulated } = parts;
+  const { speed, audited, batch, sampled, signed, held, threaded, inBrowser, simulated } = parts;
   return {
     ...{ cpu: cpus()[0]?.model ?? "unknown", node: process.version, rounds },
     decode: speed && ratios(speed.decode),
@@ -70,8 +72,8 @@ export async function benchEngine({ rounds, only, ...options }: BenchOptions): P
     sampledOverGreedy: sampled?.ratio ?? null,
     signedPathShare: signed?.share ?? null,
     memoryRatio: held?.ratio ?? null,
-    browserOverNode: null,
-    threads2Over1: null,
+    browserOverNode: inBrowser?.browserOverNode ?? null,
+    threads2Over1: threaded?.ratio ?? null,
     monteCarloOverNumpy: simulated?.ratio ?? null,
     ...{ missing, startup, parts, limits: allowed },
   };

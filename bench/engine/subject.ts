@@ -1,4 +1,4 @@
-import { openWasmWith, type Session, type WasmEngine } from "@foldmark/machine";
+import { openWasmWith, type Session, type WasmEngine, type WasmOptions } from "@foldmark/machine";
 import {
   type LlamaOrder,
   llamaRequest,
@@ -23,10 +23,10 @@ export type Subject = {
   read(moves: readonly (readonly [Session, readonly number[]])[]): number[];
 };
 
-export async function openSubject(model: BenchModel): Promise<Subject> {
+export async function openSubject(model: BenchModel, options: WasmOptions = {}): Promise<Subject> {
   const { program, constants, tokenizer, stopIds } = model;
   const { stage, fold } = program.sample;
-  const engine = await openWasmWith(program.program, (index) => constants[index] ?? new Uint8Array(), {});
+  const engine = await openWasmWith(program.program, (index) => constants[index] ?? new Uint8Array(), options);
   const bounds = { maxT: program.program.maxT, vocabulary: tokenizer.vocabulary };
   const parts = (await mixedCorpus()).flatMap((part) => (part.kind === "text" ? [part.text] : []));
   const greedy: LlamaOrder = { prompt: [1], limit: 1, seed: 1n, temperature: 0, minP: 0 };
