@@ -1,4 +1,4 @@
-// Order of the folders: errors; exact; importers, tokenizers; templates; llama, simulations; calibration; packages; families, execution; defaultModel; importing. None imports a later one.
+// Order of the folders: errors; exact; importers, tokenizers; templates; llama, simulations; calibration; packages; families, execution; defaultModel; importing. None imports a later one. `browser` is an entry of its own: what is there needs nothing of Node.
 export { collectMaxima } from "./calibration/collect.ts";
 export { type CorpusPart, corpusTokens, mixedCorpus, parseCorpus } from "./calibration/corpus.ts";
 export { type EvaluateOptions, type Evaluation, evaluate } from "./calibration/evaluate.ts";
