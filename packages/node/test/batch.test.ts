@@ -65,7 +65,8 @@ const aPrompt = (length: number, from: number) => Array.from({ length }, (_, t) 
 
 /** A request that joins before tick `at`, and leaves with an answer of `cut` tokens, or with nothing at tick `abortedAt`. */
 const aRequest = fc.record({
-  prompt: fc.tuple(fc.integer({ min: 1, max: 30 }), fc.nat(63)).map(([length, from]) => aPrompt(length, from)),
+  // few beginnings, so that many a prompt goes on from what was read for another
+  prompt: fc.tuple(fc.integer({ min: 1, max: 30 }), fc.nat(3)).map(([length, from]) => aPrompt(length, from)),
   limit: fc.integer({ min: 1, max: 18 }),
   temperature: fc.constantFrom(0, 0.7, 1.3),
   minP: fc.constantFrom(0, 0.05),
@@ -284,5 +285,40 @@ describe("a batch", () => {
     batch.tick({ share: 1 });
     expect([of(1), of(2)]).toMatchObject([{ tokens: { length: 3 } }, { tokens: { length: 3 } }]);
     expect([of(1).failure, of(2).failure, batch.isBusy, batch.has(1)]).toEqual([undefined, undefined, false, false]);
+  });
+
+  it("reads of a conversation only what is new since the payer's last turn, with whatever seed", () => {
+    const read: number[] = [];
+    const { batch, of } = aBatch(
+      watched(engine, (moves) => {
+        read.push(...moves.map(({ steps }) => steps));
+      }),
+    );
+    const ask = (id: number, payer: string, options: GenerationOptions) => {
+      read.length = 0;
+      batch.add({ id, payer, ...options });
+      while (batch.isBusy) batch.tick({ share: 1 });
+      const { tokens, T, claimed } = batch.finish(id, {}) as ReturnType<typeof generateWhole>;
+      const whole = generateWhole(engine, options);
+      expect({ tokens, T, claimed }, `answer ${id}`).toEqual({
+        tokens: whole.tokens,
+        T: whole.T,
+        claimed: whole.claimed,
+      });
+      return { tokens, first: read[0] };
+    };
+    const turn = order({ prompt: aPrompt(12, 7), limit: 6 });
+    const first = ask(1, "a", turn);
+    const said = [...turn.prompt, ...first.tokens];
+    const next = order({ prompt: [...said, 40, 41, 42], limit: 6, seed: 99n, temperature: 1.2 });
+    // the answer's last token was never read, and three are new
+    expect(ask(2, "a", next).first).toBe(4);
+    // the same again: somebody has to ask what follows its last token
+    expect(ask(3, "a", next).first).toBe(1);
+    // another way on from the middle
+    expect(ask(4, "a", order({ prompt: [...said.slice(0, 10), 50, 51] })).first).toBe(2);
+    // nobody else's
+    expect(ask(5, "b", next).first).toBe(next.prompt.length);
+    expect(of(5).failure).toBeUndefined();
   });
 });

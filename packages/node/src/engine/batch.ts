@@ -1,5 +1,7 @@
 import type { CallOptions, Engine, Move, MoveResult } from "@foldmark/machine";
 import { type AnsweredJob, Generation, type GenerationOptions } from "@foldmark/workloads";
+import { type ErrorOfOneAnswer, isOfOneAnswer } from "./errorOfOneAnswer.ts";
+import { KeptSessions } from "./keptSessions.ts";
 import { PayerTurns } from "./payerTurns.ts";
 import { SliceSize } from "./sliceSize.ts";
 
@@ -42,9 +44,11 @@ export class Batch {
   readonly #waiting = new Map<number, BatchOrder>();
   readonly #turns = new PayerTurns();
   readonly #slices = new SliceSize();
+  readonly #kept: KeptSessions;
 
   constructor(engine: Engine, { listener, isCancelled = () => false, clock = () => performance.now() }: BatchDeps) {
     this.#engine = engine;
+    this.#kept = new KeptSessions(engine);
     this.#listener = listener;
     this.#isCancelled = isCancelled;
     this.#clock = clock;
@@ -69,18 +73,23 @@ export class Batch {
     const run = this.#runs.get(id);
     if (!run) throw new Error(`no answer ${id}`);
     try {
-      return run.generation.finish(length === undefined ? {} : { length });
+      return this.#withRoom(() => run.generation.finish(length === undefined ? {} : { length }));
     } finally {
       this.remove(id);
     }
   }
 
-  /** Ends an answer with nothing. */
+  /** Ends an answer with nothing. What was read for it is kept for a while. */
   remove(id: number): void {
     this.#waiting.delete(id);
-    this.#runs.get(id)?.generation.close();
-    this.#runs.delete(id);
-    this.#openWaiting();
+    const run = this.#runs.get(id);
+    if (run && this.#waiting.size === 0) this.#kept.keep({ payer: run.payer, ...run.generation.soFar });
+    this.#close(id);
+  }
+
+  /** Lets go of what was kept for too long. */
+  dropOld(): void {
+    this.#kept.dropOld();
   }
 
   /** One call of the engine. @param share - batches that take turns on this thread, this one included */
@@ -97,16 +106,45 @@ export class Batch {
     for (const [at, { run }] of turns.entries()) this.#take(run, results[at] as MoveResult | Error);
   }
 
+  #close(id: number): void {
+    this.#runs.get(id)?.generation.close();
+    this.#runs.delete(id);
+    this.#openWaiting();
+  }
+
   /** Whether there was room. @throws what is no question of room, or if nothing else could make room */
   #open({ id, payer, ...options }: BatchOrder): boolean {
     try {
-      const generation = Generation.open(this.#engine, options);
+      const generation = this.#withRoom(() => this.#begin(payer, options));
       this.#runs.set(id, { id, payer, generation, isHinted: options.hint !== undefined });
       return true;
     } catch (error) {
       if (this.#runs.size > 0 && isOfOneAnswer(error) && error.code === "machine.out_of_memory") return false;
       throw error;
     }
+  }
+
+  /** What is kept makes room for what is wanted. */
+  #withRoom<T>(work: () => T): T {
+    for (;;) {
+      try {
+        return work();
+      } catch (error) {
+        if (!isOfOneAnswer(error) || error.code !== "machine.out_of_memory" || !this.#kept.dropOldest()) throw error;
+      }
+    }
+  }
+
+  /** Goes on from what has been read of the prompt already, where its request allows it. */
+  #begin(payer: string, options: GenerationOptions): Generation {
+    const from = this.#kept.find({ payer, prompt: options.prompt });
+    try {
+      if (from) return Generation.open(this.#engine, { ...options, from });
+    } catch (error) {
+      if (!isOfOneAnswer(error) || (error.code !== "machine.request_mismatch" && error.code !== "machine.step_missing"))
+        throw error;
+    }
+    return Generation.open(this.#engine, options);
   }
 
   #openWaiting(): void {
@@ -144,7 +182,7 @@ export class Batch {
   /** Moves all at once; where that fails, one by one, so that an error is of the answer that it belongs to. */
   #advance(moves: Move[], options: CallOptions): (MoveResult | Error)[] {
     try {
-      return this.#engine.advance(moves, options);
+      return this.#withRoom(() => this.#engine.advance(moves, options));
     } catch (error) {
       if (!isOfOneAnswer(error)) throw error;
       if (moves.length === 1) return [error];
@@ -164,15 +202,8 @@ export class Batch {
       if (generation.isComplete) this.#listener.generated(id);
     } catch (error) {
       if (!isOfOneAnswer(error)) throw error;
-      this.remove(id);
+      this.#close(id);
       this.#fail(id, error);
     }
   }
 }
-
-/** An error with a code, as a rule. What nobody foresaw may have left the engine in any state. */
-type ErrorOfOneAnswer = Error & { code: unknown };
-
-/** False where nothing more can be computed before the engine is opened again. */
-export const isOfOneAnswer = (error: unknown): error is ErrorOfOneAnswer =>
-  error instanceof Error && "code" in error && error.code !== "machine.thread_lost";

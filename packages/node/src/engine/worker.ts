@@ -4,8 +4,9 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import type { Engine } from "@foldmark/machine";
 import { type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
 import { openBackend } from "./backend.ts";
-import { Batch, type BatchListener, isOfOneAnswer } from "./batch.ts";
+import { Batch, type BatchListener } from "./batch.ts";
 import { Cancellations } from "./cancellations.ts";
+import { isOfOneAnswer } from "./errorOfOneAnswer.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
 
 type Loaded = {
@@ -43,6 +44,9 @@ port.on("message", (message: ToWorker) => {
   handle(message);
   work();
 });
+setInterval(() => {
+  for (const { batch } of loaded.values()) batch.dropOld();
+}, 60_000).unref();
 post({ type: "ready" });
 
 /** Computes until nothing is left, one call of each model's engine after the other. */

@@ -11,6 +11,8 @@ export type GenerationOptions = {
   limit: number;
   /** Tokens that somebody else has given for the same request. They are recomputed, never believed. */
   hint?: readonly number[];
+  /** A session of the same engine that has read the first `steps` tokens of the prompt, fewer than all; it stays as it is. */
+  from?: { session: Session; steps: number };
 };
 
 /**
@@ -55,14 +57,19 @@ export class Generation {
   private constructor(engine: Engine, options: GenerationOptions) {
     this.#engine = engine;
     this.#options = options;
-    this.#session = engine.open({ request: options.request }, { reserveSteps: longest(options) });
+    const { request, from } = options;
+    const reserveSteps = longest(options);
+    this.#session = from
+      ? engine.fork(from.session, { steps: from.steps, request, reserveSteps })
+      : engine.open({ request }, { reserveSteps });
     this.#prefill = this.#readAll();
     this.#reading = this.#prefill.next().value ?? undefined;
   }
 
   /**
    * Computes nothing yet: reading comes next. The memory of the longest answer is taken here and not later.
-   * @throws `machine.out_of_memory`
+   * @throws `machine.out_of_memory`, and `machine.request_mismatch` or `machine.step_missing` where a session is no beginning
+   * of this answer
    */
   static open(engine: Engine, options: GenerationOptions): Generation {
     return new Generation(engine, options);
@@ -133,6 +140,12 @@ export class Generation {
     return this.#tokens;
   }
 
+  /** Its session, and which tokens of prompt and answer that has read. */
+  get soFar(): { session: Session; tokens: readonly number[] } {
+    const tokens = [...this.#options.prompt, ...this.#tokens].slice(0, this.#session.steps);
+    return { session: this.#session, tokens };
+  }
+
   /** A stop token was sampled or the limit is reached. */
   get isComplete(): boolean {
     return isComplete(this.#tokens, this.#options);
@@ -190,7 +203,7 @@ export class Generation {
 
   *#readAll(): Generator<Reading, void, Read> {
     const { prompt } = this.#options;
-    this.#sampled = (yield* readOf(prompt, "last")).at(-1);
+    this.#sampled = (yield* readOf(prompt.slice(this.#session.steps), "last")).at(-1);
     const hint = usableHint(this.#options);
     if (hint.length === 0 || hint[0] !== this.#sampled) return;
     // the last token of a complete answer is not read: nothing follows it
