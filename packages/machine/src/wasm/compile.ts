@@ -11,7 +11,7 @@ import type { Folds } from "./folds.ts";
 import { frameBytes, slotOffset } from "./frame.ts";
 import type { Slot } from "./graph.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
-import { type LoopOptions, loopFormOf } from "./loopForm.ts";
+import { type LoopForm, loopFormOf, WORTH_VECTORS } from "./loopForm.ts";
 import { type Lowered, type LoweringOptions, lowerFold, type OperandFacts } from "./lower.ts";
 import type { Arena } from "./memory.ts";
 import { magnitude, ofType, type Range, range } from "./ranges.ts";
@@ -111,8 +111,9 @@ export function compileFolds(
     const lowered = lowerFold(first.code, commonOptions(group));
     const name = `f${Object.keys(functions).length}`;
     const checked = first.options.loadsStay;
-    functions[name] = compileFold(first.code, lowered, { checked, without });
-    const kernel = kernelName(first, lowered, { checked, without });
+    const form = loopFormOf(first.code, lowered, { checked, without });
+    functions[name] = compileFold(first.code, lowered, form);
+    const kernel = kernelName(first, lowered, form);
     for (const draft of group) shared.set(draft, { name, lowered, kernel });
   }
   const { exports, compiled: module } = compileModule(arena.memory, functions);
@@ -194,13 +195,14 @@ function commonOptions(group: Draft[]): LoweringOptions {
   };
 }
 
-function kernelName({ code, dot }: Draft, lowered: Lowered, options: LoopOptions): string {
-  const { runDot, blocks, vector } = loopFormOf(code, lowered, options);
+function kernelName({ code, dot }: Draft, { rows, cols, axis }: Lowered, form: LoopForm): string {
+  const { runDot, blocks, argmax, vector } = form;
   if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
   if (blocks !== undefined) return `dot of runs, blocks of ${blocks.shape.lines.count} x ${BLOCK_COLUMNS}`;
   if (runDot !== undefined) return "dot of runs";
-  const { rows, cols } = lowered;
-  if (rows.max === 1 && cols.max === 1 && lowered.axis === undefined) return "scalar";
+  const isVector = vector !== undefined || argmax !== undefined;
+  const isLoop = [rows, cols, axis].some((extent) => extent !== undefined && extent.max >= WORTH_VECTORS);
+  if (!isVector && !isLoop) return "scalar";
   const combine = code.decl.combine === "none" ? "" : `, ${code.decl.combine}`;
-  return `${vector === undefined ? "loop" : "vector"}${combine}`;
+  return `${isVector ? "vector" : "loop"}${combine}`;
 }

@@ -1,39 +1,39 @@
 import { BYTES, size } from "../program.ts";
+import { emitArgmax } from "./argmaxLoop.ts";
 import {
   type AsmFunction,
-  br_if,
   defineFunction,
   i32,
-  i32x4,
   i64,
   i64x2,
   if_,
   type Local,
   type Locals,
   local,
-  loop,
   loopWhileBelow,
-  select,
   v128,
 } from "./asm.ts";
 import { BLOCK_COLUMNS } from "./blockDot.ts";
 import { slotOffset } from "./frame.ts";
 import type { Node } from "./graph.ts";
+import { argmaxInLanes, type LaneIndices, sumInLanes } from "./laneReductions.ts";
 import { lazyBranches, reach } from "./laziness.ts";
-import { type LoopForm, type LoopOptions, loopFormOf, type VectorForm } from "./loopForm.ts";
+import type { LoopForm, VectorForm } from "./loopForm.ts";
 import type { Extent, Lowered } from "./lower.ts";
-import { I64, ofType, within } from "./ranges.ts";
+import { I64 } from "./ranges.ts";
 import { emitRunBlocks } from "./runBlocks.ts";
 import { emitRunDot } from "./runDot.ts";
 import { type Counters, ScalarEmitter } from "./scalars.ts";
 import type { FoldCode } from "./sites.ts";
+import { emitScalarStore } from "./storing.ts";
+import { outsideOf, type VectorCases, type VectorLeaf } from "./vectorCases.ts";
 import { VECTOR_LANES } from "./vectorForm.ts";
 import { VectorEmitter } from "./vectors/emitter.ts";
 
 /** A compiled fold: one step of it, all rows and columns. Takes the address of a frame. */
-export function compileFold(code: FoldCode, lowered: Lowered, options: LoopOptions): AsmFunction {
+export function compileFold(code: FoldCode, lowered: Lowered, form: LoopForm): AsmFunction {
   return defineFunction({ in: ["i32"], out: [] }, ([frame], locals) => {
-    new FoldEmitter(code, lowered, frame as Local<"i32">, locals, options).emit();
+    new FoldEmitter(code, lowered, { form, frame: frame as Local<"i32">, locals }).emit();
   });
 }
 
@@ -47,20 +47,25 @@ class FoldEmitter {
   readonly #counters: Counters;
   readonly #form: LoopForm;
 
-  constructor(code: FoldCode, lowered: Lowered, frame: Local<"i32">, locals: Locals, options: LoopOptions) {
+  constructor(
+    code: FoldCode,
+    lowered: Lowered,
+    { form, frame, locals }: { form: LoopForm; frame: Local<"i32">; locals: Locals },
+  ) {
     this.#code = code;
     this.#lowered = lowered;
     this.#frame = frame;
     this.#locals = locals;
-    this.#form = loopFormOf(code, lowered, options);
+    this.#form = form;
     const { term, element, outAddress, outRowAddress } = lowered;
-    const { runDot, blocks, vector } = this.#form;
+    const { runDot, blocks, argmax, vector } = this.#form;
     const terms = runDot === undefined ? [term] : [runDot.left, runDot.right];
-    const outside = (vector ?? blocks?.vector)?.outside ?? [];
+    const cases = argmax?.cases ?? vector?.cases ?? blocks?.vector;
+    const outside = cases === undefined ? [] : outsideOf(cases);
     const roots = [...terms, element, outAddress, outRowAddress, ...outside].filter((node) => node !== undefined);
     this.#needed = [...reach(roots)].sort((a, b) => a.id - b.id);
     this.#counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
-    const lazy = lazyBranches(roots, options.checked);
+    const lazy = lazyBranches(roots, form.checked);
     this.#scalars = new ScalarEmitter({ frame, locals, counters: this.#counters, needed: this.#needed, lazy });
   }
 
@@ -83,10 +88,13 @@ class FoldEmitter {
 
   /** Row by row, and the columns that are left one by one. */
   #rows(end: { r: Local<"i32">; c: Local<"i32"> }): void {
-    this.#loop("r", end.r, () => {
+    const over = this.#form.vector?.loop.variable;
+    local.set(this.#counters.r, i32.const(0));
+    if (over === "r") this.#vectorElements(end.r, end.c);
+    loopWhileBelow(this.#counters.r, end.r, 1, () => {
       this.#level(1);
       local.set(this.#counters.c, i32.const(0));
-      if (this.#form.vector?.loop.variable === "c") this.#vectorColumns(end.c);
+      if (over === "c") this.#vectorElements(end.c);
       loopWhileBelow(this.#counters.c, end.c, 1, () => {
         this.#level(2);
         this.#element();
@@ -104,31 +112,99 @@ class FoldEmitter {
     if (element !== undefined) this.#store(element);
   }
 
-  /** Four columns a turn; the counter is left where whole turns end. */
-  #vectorColumns(end: Local<"i32">): void {
-    const { element, outRowAddress } = this.#lowered;
-    const { type } = this.#code.decl;
-    const address = () => {
-      this.#scalars.get(outRowAddress as Node);
-      i32.mul(this.#counters.c, BYTES[type]);
-      i32.add();
-    };
-    this.#vectorTurns(end, (vectors) => vectors.store(element as Node, type, address));
+  /** Four elements a turn: neighbours of a row, or of every column; the counter is left where whole turns end. */
+  #vectorElements(end: Local<"i32">, columns?: Local<"i32">): void {
+    this.#vectorTurns(end, (leaf, vectors) => {
+      const level = (at: Node["level"]) => {
+        for (const node of leaf.inside) if (node.level === at && !node.late) vectors.compute(node);
+      };
+      const element = () => {
+        level(2);
+        const index = this.#reduceInLanes(leaf, vectors, () => level(3));
+        for (const node of leaf.inside) if (node.late) vectors.compute(node);
+        this.#storeLanes(leaf, vectors, index);
+      };
+      if (columns === undefined) {
+        element();
+        return;
+      }
+      level(1);
+      local.set(this.#counters.c, i32.const(0));
+      loopWhileBelow(this.#counters.c, columns, 1, element);
+    });
   }
 
-  /** Runs whole turns of the loop that has a vector form. */
-  #vectorTurns(end: Local<"i32">, turn: (vectors: VectorEmitter) => void): void {
-    const { loop: over, inside, outside } = this.#form.vector as VectorForm;
-    const counter = this.#counters[over.variable];
+  /** A sum or an argmax in each lane; the indices of an argmax. */
+  #reduceInLanes(leaf: VectorLeaf, vectors: VectorEmitter, terms: () => void): LaneIndices | undefined {
+    const { term, element, axis } = this.#lowered;
+    if (term === undefined || axis === undefined) return undefined;
+    const { k } = this.#counters;
+    const end = this.#extent(axis);
+    const turns = (turn: () => void) => {
+      local.set(k, i32.const(0));
+      loopWhileBelow(k, end, 1, () => {
+        terms();
+        turn();
+      });
+    };
+    if (element === undefined) return argmaxInLanes(this.#locals, vectors, { term: leaf.root, k, turns });
+    const sums = sumInLanes(this.#locals, vectors, { term, turns });
+    const acc = this.#needed.find(({ op }) => op === "acc");
+    if (acc !== undefined) vectors.define(acc, sums);
+    return undefined;
+  }
+
+  #storeLanes({ root, inside }: VectorLeaf, vectors: VectorEmitter, indices: LaneIndices | undefined): void {
+    const { outAddress, outRowAddress } = this.#lowered;
+    const { type } = this.#code.decl;
+    if (indices !== undefined) vectors.scatterIndices(indices, outAddress);
+    else if (inside.includes(outAddress) || outRowAddress === undefined) vectors.scatter(root, type, outAddress);
+    else
+      vectors.store(root, type, () => {
+        this.#scalars.get(outRowAddress);
+        i32.mul(this.#counters.c, BYTES[type]);
+        i32.add();
+      });
+  }
+
+  /** Writes each way of running a loop; `write` is given what one of them computes. */
+  #eachLeaf<L extends VectorLeaf>(
+    { loop, cases }: VectorForm<L>,
+    write: (leaf: L, vectors: VectorEmitter) => void,
+  ): void {
     const scalar = (node: Node) => this.#scalars.get(node);
-    const vectors = new VectorEmitter({ locals: this.#locals, loop: over, counters: this.#counters, scalar });
+    const visit = (at: VectorCases<L>): void => {
+      if ("root" in at) {
+        const vectors = new VectorEmitter({ locals: this.#locals, loop, counters: this.#counters, scalar });
+        vectors.prepare(at);
+        write(at, vectors);
+        return;
+      }
+      scalar(at.predicate);
+      i64.const(0n);
+      i64.ne();
+      if_(
+        null,
+        () => visit(at.taken),
+        () => visit(at.other),
+      );
+    };
+    visit(cases);
+  }
+
+  /** Runs whole turns; `turn` writes one of them. */
+  #vectorTurns(end: Local<"i32">, turn: (leaf: VectorLeaf, vectors: VectorEmitter) => void): void {
+    const form = this.#form.vector as VectorForm;
+    const whole = this.#wholeTurns(end);
+    this.#eachLeaf(form, (leaf, vectors) => {
+      loopWhileBelow(this.#counters[form.loop.variable], whole, VECTOR_LANES, () => turn(leaf, vectors));
+    });
+  }
+
+  #wholeTurns(end: Local<"i32">): Local<"i32"> {
     const whole = this.#locals.i32();
     local.set(whole, i32.and(end, -VECTOR_LANES));
-    vectors.prepare({ inside, outside });
-    loopWhileBelow(counter, whole, VECTOR_LANES, () => {
-      for (const node of inside) vectors.compute(node);
-      turn(vectors);
-    });
+    return whole;
   }
 
   #sum(term: Node, end: Local<"i32">): void {
@@ -137,7 +213,7 @@ class FoldEmitter {
     if (runDot === undefined) {
       local.set(sum, i64.const(0n));
       local.set(this.#counters.k, i32.const(0));
-      if (vector !== undefined) this.#vectorSum(term, end, sum);
+      if (vector?.loop.variable === "k") this.#vectorSum(end, sum);
       loopWhileBelow(this.#counters.k, end, 1, () => {
         this.#level(3);
         local.get(sum);
@@ -159,13 +235,16 @@ class FoldEmitter {
     for (const node of this.#needed) if (node.late && !this.#scalars.isLazy(node)) this.#scalars.compute(node);
   }
 
-  #vectorSum(term: Node, end: Local<"i32">, sum: Local<"i64">): void {
+  #vectorSum(end: Local<"i32">, sum: Local<"i64">): void {
     const sums = { low: this.#locals.v128(), high: this.#locals.v128() };
     for (const half of [sums.low, sums.high]) {
       v128.const("i64x2", [0n, 0n]);
       local.set(half);
     }
-    this.#vectorTurns(end, (vectors) => vectors.addTo(term, sums));
+    this.#vectorTurns(end, ({ root, inside }, vectors) => {
+      for (const node of inside) vectors.compute(node);
+      vectors.addTo(root, sums);
+    });
     i64x2.add(sums.low, sums.high);
     local.set(sums.low);
     i64x2.extract_lane(0, sums.low);
@@ -179,7 +258,13 @@ class FoldEmitter {
     local.set(best, i64.const(I64.lo));
     local.set(at, i32.const(0));
     local.set(this.#counters.k, i32.const(0));
-    if (this.#form.vector !== undefined) this.#vectorArgmax(term, end, { best, at });
+    const { argmax } = this.#form;
+    if (argmax !== undefined) {
+      const whole = this.#wholeTurns(end);
+      this.#eachLeaf(argmax, (leaf, vectors) => {
+        emitArgmax({ locals: this.#locals, vectors, leaf, counter: this.#counters.k, end: whole }, { best, at });
+      });
+    }
     loopWhileBelow(this.#counters.k, end, 1, () => {
       this.#level(3);
       this.#scalars.get(term);
@@ -195,78 +280,11 @@ class FoldEmitter {
     i32.store({ align: 1 });
   }
 
-  /** Each lane keeps its greatest value and where it stood first; of equal lanes the lowest index wins. */
-  #vectorArgmax(term: Node, end: Local<"i32">, { best, at }: { best: Local<"i64">; at: Local<"i32"> }): void {
-    const [values, indices, mask, current] = [
-      this.#locals.v128(),
-      this.#locals.v128(),
-      this.#locals.v128(),
-      this.#locals.v128(),
-    ];
-    i32.const(Number(ofType.i32.lo));
-    i32x4.splat();
-    local.set(values);
-    v128.const("i32x4", [0, 1, 2, 3]);
-    local.set(indices);
-    this.#vectorTurns(end, (vectors) => {
-      vectors.push32(term);
-      local.set(current);
-      i32x4.gt_s(current, values);
-      local.set(mask);
-      i32x4.splat(this.#counters.k);
-      v128.const("i32x4", [0, 1, 2, 3]);
-      i32x4.add();
-      local.get(indices);
-      local.get(mask);
-      v128.bitselect();
-      local.set(indices);
-      local.set(values, i32x4.max_s(current, values));
-    });
-    const [value, index] = [this.#locals.i64(), this.#locals.i32()];
-    // nothing was compared where the axis is shorter than a vector: the least value and index 0 then stand
-    for (const lane of [0, 1, 2, 3] as const) {
-      i32x4.extract_lane(lane, values);
-      i64.extend_i32_s();
-      local.set(value);
-      local.set(index, i32x4.extract_lane(lane, indices));
-      i64.lt_s(best, value);
-      i64.eq(best, value);
-      i32.lt_u(index, at);
-      i32.and();
-      i32.or();
-      if_(null, () => {
-        local.set(best, value);
-        local.set(at, index);
-      });
-    }
-  }
-
   #store(element: Node): void {
     const { type } = this.#code.decl;
     this.#scalars.get(this.#lowered.outAddress);
     this.#scalars.get(element);
-    const limits = ofType[type];
-    if (!within(element.range, limits)) {
-      const value = this.#locals.i64();
-      for (const [bound, isOver] of [
-        [limits.hi, false],
-        [limits.lo, true],
-      ] as const) {
-        local.set(value);
-        local.get(value);
-        i64.const(bound);
-        if (isOver) i64.lt_s(bound, value);
-        else i64.lt_s(value, bound);
-        select();
-      }
-    }
-    if (type === "i64") i64.store({ align: 1 });
-    else {
-      i32.wrap_i64();
-      if (type === "i8") i32.store8({ align: 1 });
-      if (type === "i16") i32.store16({ align: 1 });
-      if (type === "i32") i32.store({ align: 1 });
-    }
+    emitScalarStore(this.#locals, type, element.range);
   }
 
   /** Every value of a loop level, before what is inside that loop. */
@@ -285,19 +303,5 @@ class FoldEmitter {
       );
     local.set(end);
     return end;
-  }
-
-  /** Every extent is at least 1, so the condition stands at the end. */
-  #loop(name: "r", end: Local<"i32">, body: () => void): void {
-    const counter = this.#counters[name];
-    local.set(counter, i32.const(0));
-    loop(null, (again) => {
-      body();
-      i32.add(counter, 1);
-      local.tee(counter);
-      local.get(end);
-      i32.lt_u();
-      br_if(again);
-    });
   }
 }

@@ -1,6 +1,7 @@
+import { arithmeticIntervals, clampInterval, hull } from "../intervals.ts";
 import type { Arithmetic } from "../ops.ts";
 import type { ElementType, Size } from "../program.ts";
-import { I64, type Range, range, resultRange, squareRange } from "./ranges.ts";
+import { I64, type Range, range, resultRange, squareRange, within } from "./ranges.ts";
 
 /** What a compiled fold is told by its frame: everything that differs between folds of one shape, or between calls. */
 export type Slot =
@@ -39,10 +40,10 @@ export type Node = Body & {
 };
 
 /**
- * Of a load whose address grows with a variable by its own width: the address where that variable is 0. For `c` the
- * address does not change with k.
+ * Of a load whose address grows with a variable by its own width: the address where that variable is 0. The address does
+ * not change with a variable of an inner loop.
  */
-export type Runs = { readonly c?: Node | undefined; readonly k?: Node | undefined };
+export type Runs = { readonly r?: Node | undefined; readonly c?: Node | undefined; readonly k?: Node | undefined };
 
 /** Values of one fold, each held once. Values whose range is one number become literals. */
 export class Graph {
@@ -131,9 +132,12 @@ export class Graph {
     const isSquare = op === "mul" && args[0] === args[1];
     const values = isSquare
       ? squareRange((args[0] as Node).range)
-      : resultRange(
-          op,
-          args.map((arg) => arg.range),
+      : clampInterval(
+          resultRange(
+            op,
+            args.map((arg) => arg.range),
+          ),
+          interpolationRange(op, args) ?? I64,
         );
     if (values.lo === values.hi) return this.literal(values.lo);
     const same = simplify(op, args);
@@ -167,6 +171,31 @@ export class Graph {
     return node;
   }
 }
+
+/**
+ * Of a + shr((b - a) * w, s), or a - shr((a - b) * w, s), with 0 <= w <= 2^s: no rounding leads beyond a or b. Undefined
+ * for anything else, and where a part may wrap.
+ */
+function interpolationRange(op: Arithmetic, [first, second]: Node[]): Range | undefined {
+  if (op !== "add" && op !== "sub") return undefined;
+  const orders = op === "add" ? [[first, second] as const, [second, first] as const] : [[first, second] as const];
+  for (const [a, step] of orders) {
+    const [product, count] = step?.args ?? [];
+    if (a === undefined || step?.op !== "shr" || count?.op !== "literal" || product?.op !== "mul") continue;
+    for (const [slope, weight] of [product.args, product.args.toReversed()]) {
+      if (slope?.op !== "sub" || weight === undefined) continue;
+      const [upper, lower] = slope.args as [Node, Node];
+      const [b, from] = op === "add" ? [upper, lower] : [lower, upper];
+      const isWeight = weight.range.lo >= 0n && weight.range.hi <= 1n << count.value;
+      const isExact = !mayWrap("sub", slope.args) && !mayWrap("mul", product.args);
+      if (from === a && isWeight && isExact && !mayWrap(op, [a, step])) return hull(a.range, b.range);
+    }
+  }
+  return undefined;
+}
+
+const mayWrap = (op: "add" | "sub" | "mul", [a, b]: readonly Node[]): boolean =>
+  a === undefined || b === undefined || !within(arithmeticIntervals[op](a.range, b.range), I64);
 
 export const isLiteral = (node: Node | undefined, value: bigint): boolean =>
   node?.op === "literal" && node.value === value;

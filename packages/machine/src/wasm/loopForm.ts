@@ -1,27 +1,33 @@
-import type { Node } from "./graph.ts";
+import { type ArgmaxLeaf, argmaxLeaf } from "./argmaxForm.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
 import { type BlockShape, blockShapeOf } from "./lines.ts";
 import type { Lowered } from "./lower.ts";
-import { ofType, within } from "./ranges.ts";
 import { type RunDot, runDotOf } from "./runDot.ts";
 import type { FoldCode } from "./sites.ts";
+import { mapLeaves, type VectorCases, type VectorLeaf, vectorCases } from "./vectorCases.ts";
 import { type VectorLoop, vectorValues } from "./vectorForm.ts";
 
-export type VectorForm = { loop: VectorLoop; inside: Node[]; outside: Node[] };
-/** Elements in blocks: their sums as dots of runs, what follows the sum in vectors of four columns. */
-export type BlockForm = { shape: BlockShape; vector: VectorForm };
 /**
- * How the loops of a fold are written: dots of runs, in blocks where that is possible; vectors with scalars for the rest;
- * or scalars alone.
+ * The loop whose neighbouring iterations share a vector. In a loop over columns or rows, sums and argmaxes run over k
+ * with an element in each lane.
+ */
+export type VectorForm<L extends VectorLeaf = VectorLeaf> = { loop: VectorLoop; cases: VectorCases<L> };
+/** Elements in blocks: their sums as dots of runs, what follows the sum in vectors of four columns. */
+export type BlockForm = { shape: BlockShape; vector: VectorLeaf & { loop: VectorLoop } };
+/**
+ * How the loops of a fold are written: dots of runs, in blocks where that is possible; an argmax over k; vectors with
+ * scalars for the rest; or scalars alone.
  */
 export type LoopForm = {
+  checked: boolean;
   runDot?: RunDot | undefined;
   blocks?: BlockForm | undefined;
+  argmax?: VectorForm<ArgmaxLeaf> | undefined;
   vector?: VectorForm | undefined;
 };
 
 /** Iterations from which vectors can pay. */
-const WORTH_VECTORS = 4;
+export const WORTH_VECTORS = 4;
 
 export type LoopOptions = {
   /** Loads record what they read: they are scalar. */
@@ -31,21 +37,48 @@ export type LoopOptions = {
 };
 
 export function loopFormOf(code: FoldCode, lowered: Lowered, { checked, without }: LoopOptions): LoopForm {
-  const { axis, term, element, cols, outRowAddress } = lowered;
-  if (checked) return {};
-  if (axis !== undefined && term !== undefined) {
-    const runDot = without.has("runs") ? undefined : runDotOf(code, lowered);
-    if (runDot !== undefined)
-      return { runDot, blocks: without.has("vectors") ? undefined : blockForm(lowered, runDot) };
-    if (without.has("vectors")) return {};
-    if (axis.max < WORTH_VECTORS || term.level !== 3) return {};
-    if (element === undefined && !within(term.range, ofType.i32)) return {};
-    return { vector: vectorForm(term, { variable: "k", level: 3 }) };
-  }
-  if (element === undefined || outRowAddress === undefined || cols.max < WORTH_VECTORS || element.level !== 2)
-    return {};
-  if (without.has("vectors")) return {};
-  return { vector: vectorForm(element, { variable: "c", level: 2 }) };
+  if (checked) return { checked };
+  const runDot = without.has("runs") ? undefined : runDotOf(code, lowered);
+  if (without.has("vectors")) return { checked, runDot };
+  if (runDot !== undefined) return { checked, runDot, blocks: blockForm(lowered, runDot) };
+  const { graph, term, element, axis } = lowered;
+  if (axis === undefined || term === undefined || axis.max < WORTH_VECTORS)
+    return { checked, vector: overElements(lowered) };
+  const loop: VectorLoop = { variable: "k", level: 3 };
+  const cases = vectorCases(graph, term, loop);
+  if (cases === undefined) return { checked };
+  if (element !== undefined) return { checked, vector: { loop, cases } };
+  return { checked, argmax: { loop, cases: mapLeaves(cases, (leaf) => argmaxLeaf(graph, leaf, loop)) } };
+}
+
+/** Over columns where there are enough of them, else over rows. */
+function overElements(lowered: Lowered): VectorForm | undefined {
+  const { term, rows, cols } = lowered;
+  const loop: VectorLoop | undefined =
+    cols.max >= WORTH_VECTORS
+      ? { variable: "c", level: 2 }
+      : rows.max >= WORTH_VECTORS
+        ? { variable: "r", level: 1 }
+        : undefined;
+  if (loop === undefined) return undefined;
+  const cases = term === undefined ? splitElements(lowered, loop) : reducedInLanes(lowered, loop);
+  return cases && { loop, cases };
+}
+
+/** Elements without a sum: each case also computes where they are stored, if they are no neighbours. */
+function splitElements({ graph, element, outAddress, ...rest }: Lowered, loop: VectorLoop): VectorCases | undefined {
+  const cases = element && vectorCases(graph, element, loop);
+  if (cases === undefined || (loop.variable === "c" && rest.outRowAddress !== undefined)) return cases;
+  return mapLeaves(cases, (leaf) => ({ ...leaf, ...vectorValues([leaf.root, outAddress], loop) }));
+}
+
+/** A short sum or argmax for each lane. */
+function reducedInLanes({ graph, term, element, outAddress }: Lowered, loop: VectorLoop): VectorLeaf | undefined {
+  const acc = graph.nodes.find(({ op }) => op === "acc");
+  const root = element ?? term;
+  if (root === undefined || term === undefined) return undefined;
+  const values = vectorValues([root, term, outAddress], loop, acc);
+  return values && { root, ...values };
 }
 
 /** Undefined where what follows the sum has no vector form. */
@@ -55,10 +88,5 @@ function blockForm(lowered: Lowered, runDot: RunDot): BlockForm | undefined {
   const loop: VectorLoop = { variable: "c", level: 2 };
   const acc = graph.nodes.find(({ op }) => op === "acc");
   const values = vectorValues([element], loop, acc);
-  return values && { shape: blockShapeOf(lowered, runDot), vector: { loop, ...values } };
-}
-
-function vectorForm(root: Node, loop: VectorLoop): VectorForm | undefined {
-  const values = vectorValues([root], loop);
-  return values && { loop, ...values };
+  return values && { shape: blockShapeOf(lowered, runDot), vector: { loop, root: element, ...values } };
 }

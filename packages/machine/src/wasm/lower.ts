@@ -2,7 +2,7 @@ import { type DecodedExpression, type Expression, isLoad, type Load } from "../e
 import { BYTES, type Size, size, sizeAt } from "../program.ts";
 import { weightAddress, weightValue } from "./dots/panels.ts";
 import { Graph, type Node } from "./graph.ts";
-import { clampInto, I64, ofType, type Range, range } from "./ranges.ts";
+import { clampInto, I64, ofType, type Range, range, within } from "./ranges.ts";
 import type { FoldCode, Operand, Site } from "./sites.ts";
 
 /** What is known of an operand besides its shape. */
@@ -157,9 +157,10 @@ function sumRange(term: Range, axis: Extent): Range {
 }
 
 /** Rewrites an operation into cheaper ones where ranges allow it; shift counts come out in 0..63. */
-function arithmetic(graph: Graph, op: Parameters<Graph["apply"]>[0], args: Node[]): Node {
+export function arithmetic(graph: Graph, op: Parameters<Graph["apply"]>[0], args: Node[]): Node {
   const [a, b, s] = args;
   if (a === undefined) throw new RangeError(`${op} without operands`);
+  if (op === "lt") return lessThan(graph, a, b as Node);
   if (op === "shl" || op === "shr") return graph.apply(op, [a, clampCount(graph, b as Node)]);
   if (op !== "mulshr") return graph.apply(op, args);
   const count = clampCount(graph, s as Node);
@@ -170,6 +171,20 @@ function arithmetic(graph: Graph, op: Parameters<Graph["apply"]>[0], args: Node[
 
 const clampCount = (graph: Graph, count: Node): Node =>
   graph.apply("min", [graph.apply("max", [count, graph.literal(0n)]), graph.literal(63n)]);
+
+/** Clamps the side that changes in outer loops only to the range of the other, where that makes a comparison of 32 bits. */
+function lessThan(graph: Graph, a: Node, b: Node): Node {
+  const isNarrow = ({ range: values }: Node) => within(values, ofType.i32);
+  const clamped = (value: Node, lo: bigint, hi: bigint) => {
+    const result = graph.apply("min", [graph.apply("max", [value, graph.literal(lo)]), graph.literal(hi)]);
+    return isNarrow(result) ? result : value;
+  };
+  if (b.level < a.level && isNarrow(a) && !isNarrow(b))
+    return graph.apply("lt", [a, clamped(b, a.range.lo, a.range.hi + 1n)]);
+  if (a.level < b.level && isNarrow(b) && !isNarrow(a))
+    return graph.apply("lt", [clamped(a, b.range.lo - 1n, b.range.hi), b]);
+  return graph.apply("lt", [a, b]);
+}
 
 const productFits = (a: Range, b: Range): boolean =>
   [a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi].every((value) => value >= I64.lo && value <= I64.hi);
@@ -220,7 +235,11 @@ class Addresses {
 
     const address = graph.sum32(terms);
     const bytes = BYTES[operand.type];
-    const runs = { c: this.#runOver("c", terms, bytes), k: this.#runOver("k", terms, bytes) };
+    const runs = {
+      r: this.#runOver("r", terms, bytes),
+      c: this.#runOver("c", terms, bytes),
+      k: this.#runOver("k", terms, bytes),
+    };
     const known = { range: operand.range, runs, presence };
     const isLate = !inLoop && this.#code.decl.combine === "sum";
     const stays = this.#options.loadsStay ? ({ atLeast: inLoop ? 3 : 2, late: isLate } as const) : {};
@@ -277,8 +296,8 @@ class Addresses {
   }
 
   /** The address where the variable is 0, if the rest of it changes in outer loops only. */
-  #runOver(variable: "c" | "k", terms: Node[], bytes: number): Node | undefined {
-    const level = variable === "c" ? 2 : 3;
+  #runOver(variable: "r" | "c" | "k", terms: Node[], bytes: number): Node | undefined {
+    const level = { r: 1, c: 2, k: 3 }[variable];
     const [outer, inner] = [terms.filter((term) => term.level < level), terms.filter((term) => term.level >= level)];
     const [growing] = inner;
     if (inner.length !== 1 || growing === undefined) return undefined;

@@ -4,7 +4,7 @@ import { I64, ofType, within } from "./ranges.ts";
 export const VECTOR_LANES = 4;
 
 /** The loop whose neighbouring iterations share a vector. */
-export type VectorLoop = { variable: "c" | "k"; level: 2 | 3 };
+export type VectorLoop = { variable: "r" | "c" | "k"; level: 1 | 2 | 3 };
 
 /** Whether every value fits 32 bits. */
 export const isNarrow = (node: Node): boolean => within(node.range, ofType.i32);
@@ -31,7 +31,7 @@ export function vectorValues(
       continue;
     }
     if (inside.has(node) || node === sum) continue;
-    if ((node.late && sum === undefined) || !hasVectorForm(node, loop)) return undefined;
+    if ((node.late && sum === undefined) || !hasVectorForm(node)) return undefined;
     inside.add(node);
     const run = node.op === "load" ? runOf(node, loop) : undefined;
     if (run !== undefined) outside.add(run);
@@ -41,10 +41,31 @@ export function vectorValues(
   return { inside: inOrder(inside), outside: inOrder(outside) };
 }
 
-/** Everything has a vector form but loads that record what they read, and what the loop does not compute. */
-function hasVectorForm(node: Node, { variable }: VectorLoop): boolean {
-  if (node.op === "c" || node.op === "k" || node.op === "r") return node.op === variable;
-  return node.op !== "acc" && (node.op !== "load" || node.args.length === 1);
+/** Everything but loads that record what they read, and sums that nobody gives. */
+const hasVectorForm = (node: Node): boolean => node.op !== "acc" && (node.op !== "load" || node.args.length === 1);
+
+/** Whether a value of the loop takes far longer than to add or compare. */
+export function isExpensive(node: Node, loop: VectorLoop): boolean {
+  switch (node.op) {
+    case "philox":
+    case "isqrt":
+    case "bitlen":
+    case "mulshr":
+      return true;
+    case "udiv":
+      return powerOfDivision(node) === undefined;
+    case "shl":
+      return !isShiftedLeft(node, loop);
+    case "shr":
+      return !isShiftedRight(node, loop);
+    default:
+      return false;
+  }
+}
+
+/** n, where a value that is not negative is divided by 2^n. */
+export function powerOfDivision({ args: [value, divisor] }: Node): number | undefined {
+  return divisor?.op === "literal" && value !== undefined && value.range.lo >= 0n ? log2(divisor.value) : undefined;
 }
 
 /** Whether a left shift is one operation on all lanes. */
@@ -59,6 +80,6 @@ export function isShiftedRight({ args: [value, count] }: Node, { level }: Vector
 }
 
 /** n of 2^n; undefined for any other value. */
-export function log2(value: bigint): number | undefined {
+function log2(value: bigint): number | undefined {
   return value > 0n && (value & (value - 1n)) === 0n ? value.toString(2).length - 1 : undefined;
 }

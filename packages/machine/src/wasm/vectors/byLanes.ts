@@ -8,7 +8,7 @@ import type { LaneValues } from "./lanes.ts";
 export function emitByLanes(values: LaneValues, node: Node, op: Operation): void {
   const { locals } = values;
   const results = [0, 1, 2, 3].map((lane) => {
-    const operands = new Map(node.args.map((arg) => [arg, extracted(values, arg, lane)]));
+    const operands = new Map(node.args.map((arg) => [arg, extractedLane(values, arg, lane)]));
     pushOperation(op, node.args, (arg) => {
       if (arg.op === "literal") i64.const(arg.value);
       else local.get(operands.get(arg) as Local<"i64">);
@@ -36,7 +36,7 @@ export function emitByLanes(values: LaneValues, node: Node, op: Operation): void
 }
 
 /** A lane of a value as an i64 in a local; what is the same in all lanes is no vector at all. */
-function extracted(values: LaneValues, node: Node, lane: number): Local<"i64"> {
+export function extractedLane(values: LaneValues, node: Node, lane: number): Local<"i64"> {
   const result = values.locals.i64();
   if (node.level < values.loop.level) values.scalar(node);
   else {

@@ -1,17 +1,17 @@
 import type { ElementType } from "../../program.ts";
-import { i32x4, i64x2, local, v128 } from "../asm.ts";
+import { i32x4, i64x2, type Local, local, v128 } from "../asm.ts";
 import type { Node } from "../graph.ts";
-import { isShiftedLeft, isShiftedRight, log2 } from "../vectorForm.ts";
+import { isShiftedLeft, isShiftedRight, powerOfDivision } from "../vectorForm.ts";
 import { emitAddress, emitExtremum, emitLanewise, emitProduct } from "./arithmetic.ts";
-import { emitByLanes } from "./byLanes.ts";
-import { emitComparison, emitSelect } from "./comparisons.ts";
+import { emitByLanes, extractedLane } from "./byLanes.ts";
+import { emitComparison, emitSelect, pushMask } from "./comparisons.ts";
 import { type LanesParts, LaneValues, type Vector, type Wide } from "./lanes.ts";
 import { emitLoad } from "./loads.ts";
 import { emitNarrowLimbs, narrowLimbsOf, type SpreadLimbs, spreadNarrowLimbs } from "./narrowLimbs.ts";
 import { emitPhilox } from "./philox.ts";
 import { emitLimbProduct, limbsOf } from "./products.ts";
 import { emitPowerDivision, emitShiftLeft, emitShiftRight, spreadHalf } from "./shifts.ts";
-import { emitStore } from "./stores.ts";
+import { emitScatter, emitScatter32, emitStore } from "./stores.ts";
 
 /** Writes the values of one turn of four iterations. */
 export class VectorEmitter {
@@ -47,7 +47,6 @@ export class VectorEmitter {
   compute(node: Node): void {
     const values = this.#values;
     if (values.has(node)) return;
-    const [a, b] = node.args as [Node, Node];
     switch (node.op) {
       case "r":
       case "c":
@@ -106,7 +105,7 @@ export class VectorEmitter {
         return;
       }
       case "udiv": {
-        const power = b.op === "literal" && a.range.lo >= 0n ? log2(b.value) : undefined;
+        const power = powerOfDivision(node);
         if (power === undefined) emitByLanes(values, node, "udiv");
         else emitPowerDivision(values, node, power);
         return;
@@ -145,6 +144,16 @@ export class VectorEmitter {
     emitStore(this.#values, node, type, address);
   }
 
+  /** Stores the four values of a node, saturated, each at its own address. */
+  scatter(node: Node, type: ElementType, address: Node): void {
+    emitScatter(this.#values, node, type, address);
+  }
+
+  /** Stores four 32-bit lanes, each at its own address. */
+  scatterIndices(lanes: Vector, address: Node): void {
+    emitScatter32(this.#values, lanes, address);
+  }
+
   /** Adds the four values to two vectors of 64-bit sums. */
   addTo(node: Node, sums: Wide): void {
     const { low, high } = this.#values.wide(node);
@@ -162,5 +171,25 @@ export class VectorEmitter {
   /** Pushes the four values as 32-bit lanes. The node must be narrow. */
   push32(node: Node): void {
     this.#values.push32(node);
+  }
+
+  /** The four values as 64-bit lanes. */
+  wide(node: Node): Wide {
+    return this.#values.wide(node);
+  }
+
+  /** Pushes all ones in the 32-bit lanes whose value is not 0. A comparison's value need not have been computed. */
+  pushMask(node: Node): void {
+    pushMask(this.#values, node);
+  }
+
+  /** Pushes four words of two vectors. */
+  pushWords(wide: Wide, words: readonly number[]): void {
+    this.#values.pushWords(wide, words);
+  }
+
+  /** A lane's value, in a local. */
+  lane(node: Node, lane: number): Local<"i64"> {
+    return extractedLane(this.#values, node, lane);
   }
 }

@@ -1,10 +1,12 @@
 import type { ElementType } from "../../program.ts";
-import { i8x16, i16x8, i64, i64x2, local, v128 } from "../asm.ts";
+import { i8x16, i16x8, i32, i32x4, i64, i64x2, local, v128 } from "../asm.ts";
 import type { Node } from "../graph.ts";
 import { ofType } from "../ranges.ts";
+import { emitScalarStore } from "../storing.ts";
 import { isNarrow } from "../vectorForm.ts";
 import { pushExtremum64 } from "./arithmetic.ts";
-import { type LaneValues, LOW_WORDS } from "./lanes.ts";
+import { extractedLane } from "./byLanes.ts";
+import { type LaneValues, LOW_WORDS, type Vector } from "./lanes.ts";
 
 /** Stores four neighbours, saturated, where `address` pushes the first one's. */
 export function emitStore(values: LaneValues, node: Node, type: ElementType, address: () => void): void {
@@ -57,4 +59,28 @@ function pushClamped(values: LaneValues, node: Node, type: ElementType): void {
     }
   });
   values.pushWords(clamped, LOW_WORDS);
+}
+
+/** Stores each lane, saturated, at its own address. */
+export function emitScatter(values: LaneValues, node: Node, type: ElementType, address: Node): void {
+  for (const lane of [0, 1, 2, 3] as const) {
+    const value = extractedLane(values, node, lane);
+    pushAddress(values, address, lane);
+    local.get(value);
+    emitScalarStore(values.locals, type, node.range);
+  }
+}
+
+/** Stores four 32-bit lanes, each at its own address. */
+export function emitScatter32(values: LaneValues, lanes: Vector, address: Node): void {
+  for (const lane of [0, 1, 2, 3] as const) {
+    pushAddress(values, address, lane);
+    i32x4.extract_lane(lane, lanes);
+    i32.store({ align: 1 });
+  }
+}
+
+function pushAddress(values: LaneValues, address: Node, lane: 0 | 1 | 2 | 3): void {
+  values.push32(address);
+  i32x4.extract_lane(lane);
 }
