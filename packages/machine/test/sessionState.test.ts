@@ -35,7 +35,7 @@ describe("sessions that are forked, stored, restored and aborted", () => {
         for (const action of script) play.act(action);
         play.finish();
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     ));
 });
 

@@ -1,19 +1,32 @@
 import type { Folds, SessionFolds } from "./folds.ts";
+import { HeldBlock } from "./heldBlock.ts";
 import type { Arena } from "./memory.ts";
 import { type Place, placeAt, slotShapeOf } from "./places.ts";
 
+export type BlockBufferParts = {
+  arena: Arena;
+  folds: Folds;
+  session: SessionFolds;
+  segmentOf: number[];
+  place: (places: (Place | undefined)[]) => void;
+};
+
 /** Buffers of the folds that nothing needs beyond a block of rows. Folds that are not needed together share memory. */
 export class BlockBuffers {
-  readonly #arena: Arena;
   readonly #folds: Folds;
   readonly #session: SessionFolds;
   /** By fold: the first and the last segment that needs its elements. */
   readonly #life: { first: number; last: number }[];
-  #held: { rows: number; history: number; base: number } | undefined;
+  readonly #block: HeldBlock;
+  readonly #place: (places: (Place | undefined)[]) => void;
+  /** What there is room for, and places relative to the block. */
+  #held: { rows: number; history: number; places: (Place | undefined)[] } = { rows: 0, history: 0, places: [] };
 
-  constructor(parts: { arena: Arena; folds: Folds; session: SessionFolds; segmentOf: number[] }) {
-    const { arena, folds, session, segmentOf } = parts;
-    this.#arena = arena;
+  /** `place` is told where the buffers lie, whenever that changes. */
+  constructor(parts: BlockBufferParts) {
+    const { arena, folds, session, segmentOf, place } = parts;
+    this.#block = new HeldBlock(arena, () => this.#settle());
+    this.#place = place;
     this.#folds = folds;
     this.#session = session;
     this.#life = folds.codes.map((_, id) => ({ first: segmentOf[id] ?? 0, last: segmentOf[id] ?? 0 }));
@@ -24,17 +37,20 @@ export class BlockBuffers {
       }
   }
 
-  /** Places for `rows` rows whose histories have at most `history` steps; undefined where they already fit. */
-  fit(rows: number, history: number): (Place | undefined)[] | undefined {
+  /** Makes room for `rows` rows whose histories have at most `history` steps. @throws `machine.out_of_memory` */
+  fit(rows: number, history: number): void {
     const held = this.#held;
-    if (held !== undefined && held.rows >= rows && held.history >= history) return undefined;
-    const wanted = { rows: Math.max(rows, held?.rows ?? 0), history: Math.max(history, held?.history ?? 0) };
+    if (held.rows >= rows && held.history >= history) return;
+    const wanted = { rows: Math.max(rows, held.rows), history: Math.max(history, held.history) };
     const { places, bytes } = this.#layout(wanted);
-    this.#held = undefined;
-    if (held !== undefined) this.#arena.free(held.base);
-    const base = this.#arena.allocate(bytes);
-    this.#held = { ...wanted, base };
-    return places.map((place) => place && { ...place, base: place.base + base });
+    this.#block.fit(bytes);
+    this.#held = { ...wanted, places };
+    this.#settle();
+  }
+
+  #settle(): void {
+    const { base } = this.#block;
+    this.#place(this.#held.places.map((place) => place && { ...place, base: place.base + base }));
   }
 
   #layout({ rows, history }: { rows: number; history: number }): { places: (Place | undefined)[]; bytes: number } {

@@ -27,15 +27,17 @@ import { dotFormOf } from "./dots/dotForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
+import { HeldBlock } from "./heldBlock.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
 import { compileKernelModule } from "./kernels.ts";
 import { knownAnswers, mismatches } from "./knownAnswers/index.ts";
 import type { KnownAnswer } from "./knownAnswers/knownAnswer.ts";
-import { runLastStage } from "./lastStage.ts";
-import { Arena, MAX_MEMORY_BYTES } from "./memory.ts";
+import { lastStageBytes, runLastStage } from "./lastStage.ts";
+import { Arena, blockBytes, MAX_MEMORY_BYTES } from "./memory.ts";
 import { slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
-import { type SessionParts, sessionBytes, WasmSession } from "./session.ts";
+import { WasmSession } from "./session.ts";
+import { capacityFor, type SessionShape, sessionLayout } from "./sessionLayout.ts";
 import type { FoldCode } from "./sites.ts";
 import type { Crew } from "./threads/crew.ts";
 import { openCrew } from "./threads/openCrew.ts";
@@ -54,6 +56,8 @@ export type WasmOptions = {
 export type WasmEngine = Engine & {
   /** Engine memory in use. */
   readonly usedBytes: number;
+  /** What sessions may still take, once the buffers are there that all of them share. */
+  readonly freeBytes: number;
   /** Kernels that this engine does without: those it was told, and those whose known answers were wrong when it opened. */
   readonly without: ReadonlySet<KernelFamily>;
   /**
@@ -107,8 +111,8 @@ export async function openWasmWith(
   if (opened !== undefined) answers.push(...opened.answers);
   const crew = opened?.crew;
   const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels });
-  const parts = { compiled, stepwise, without, answers, identity, crew };
-  const engine = new CompiledEngine({ program, folds, arena, evaluator }, parts);
+  const parts = { program, folds, arena, evaluator, lastStage: new HeldBlock(arena) };
+  const engine = new CompiledEngine(parts, { compiled, stepwise, without, answers, identity, crew });
   try {
     if (crew !== undefined) engine.checkKernels();
     return engine;
@@ -166,15 +170,23 @@ class CompiledEngine implements WasmEngine {
       1,
       ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
     );
-    this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf: evaluator.segmentOf() });
+    const place = (places: typeof evaluator.buffers) => {
+      evaluator.buffers = places;
+    };
+    const segmentOf = evaluator.segmentOf();
+    this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf, place });
   }
 
   get usedBytes(): number {
     return this.#parts.arena.usedBytes;
   }
 
+  get freeBytes(): number {
+    return this.#parts.arena.freeBytes;
+  }
+
   sessionBytes(steps: number): number {
-    return sessionBytes(this.#sessionParts(), steps);
+    return blockBytes(sessionLayout(this.#sessionShape(), capacityFor(steps, this.program)).bytes);
   }
 
   checkKernels(): void {
@@ -330,9 +342,9 @@ class CompiledEngine implements WasmEngine {
     return [...(this.program.stages[stage]?.folds.keys() ?? [])];
   }
 
-  #sessionParts(): SessionParts {
-    const { program, folds, arena } = this.#parts;
-    return { program, arena, folds, storage: this.#session, isGiven: this.#isGiven };
+  #sessionShape(): SessionShape {
+    const { program, folds } = this.#parts;
+    return { program, folds, storage: this.#session, isGiven: this.#isGiven };
   }
 
   #openSession(request: TensorBytes[], { reserveSteps = 0 }: RoomOptions): WasmSession {
@@ -345,11 +357,14 @@ class CompiledEngine implements WasmEngine {
     { reserveSteps, steps }: { reserveSteps: number; steps: number },
     fill: (session: WasmSession) => void,
   ): WasmSession {
-    const session = new WasmSession(this.#sessionParts(), request, reserveSteps);
+    const session = new WasmSession(this.#parts.arena, this.#sessionShape(), { request, reserveSteps });
     try {
       session.reserve(steps);
       if (reserveSteps === 0) this.#reserve(1, 1);
-      else this.#reserve(BLOCK_ROWS, session.capacity);
+      else {
+        this.#reserve(BLOCK_ROWS, session.capacity);
+        this.#parts.lastStage.fit(lastStageBytes(this.#parts, session.capacity));
+      }
       fill(session);
       return session;
     } catch (error) {
@@ -373,8 +388,7 @@ class CompiledEngine implements WasmEngine {
     const previousBytes = Math.max(0, ...this.#loops.map((code) => loopStepBytes(code, steps)));
     evaluator.reserve(this.#constantSteps > 1 ? BLOCK_ROWS : blockRows, previousBytes);
     if (!this.#stepwise) return;
-    const places = this.#buffers.fit(blockRows, longest);
-    if (places !== undefined) evaluator.buffers = places;
+    this.#buffers.fit(blockRows, longest);
   }
 
   /** `also`: folds to compute at every step besides what is wanted. */
@@ -460,25 +474,48 @@ class CompiledEngine implements WasmEngine {
     const steps = sizeAt(this.program.stages[stage]?.steps ?? 1, { t: 0, T });
     this.#reserve(Math.min(steps, BLOCK_ROWS), T);
     session.reserve(T);
-    const results = runLastStage(this.#parts, session.scene, { job, wants }) ?? this.#withAllSteps(session, job, wants);
+    const results =
+      runLastStage(this.#parts, session.scene, { job, wants }) ??
+      this.#withAllSteps(session, ({ scene }) => runLastStage(this.#parts, scene, { job, wants }));
     if (results !== undefined) return results;
     const message = "The last stage loads a step that the session has not taken.";
     throw new MachineError("machine.step_missing", message, { T, steps: session.steps });
   }
 
   /**
-   * What the last stage loads is computed only at steps where it is wanted. Where it is asked about others, the session's
-   * steps are taken once more by another session that computes it at each of them.
+   * What the last stage loads is computed only at steps where it is wanted. Where it is asked about others, they are computed
+   * from what the session keeps; if loops keep their last step only, by another session that takes all steps once more.
    */
-  #withAllSteps(session: WasmSession, job: Job, wants: Want[]): MoveResult | undefined {
+  #withAllSteps<T>(session: WasmSession, judge: (session: WasmSession) => T): T | undefined {
     if (session.steps === 0) return undefined;
+    if (!this.#session.keeping.includes("before")) {
+      this.#computeRecorded(session);
+      return judge(session);
+    }
     const again = this.#openSession(session.request, { reserveSteps: session.steps });
     try {
       this.#move([{ session: again, steps: session.steps, claimed: session.given(), want: [] }], this.#recorded());
-      return runLastStage(this.#parts, again.scene, { job, wants });
+      return judge(again);
     } finally {
       again.close();
     }
+  }
+
+  /** Computes what the last stage loads at the steps where nobody has wanted it. */
+  #computeRecorded({ scene, steps }: WasmSession): void {
+    const { arena, evaluator } = this.#parts;
+    const { always, storage, addNeeds } = this.#session;
+    // what every step has computed and every session keeps is there
+    const needs = Uint8Array.from(storage, ({ kind }, fold) => (kind === "kept" ? (always[fold] as number) : 0));
+    const isThere = needs.slice();
+    for (const fold of this.#recorded()) addNeeds(fold, needs);
+    for (const fold of needs.keys()) if (isThere[fold]) needs[fold] = 0;
+    const presences = this.#recorded().map((fold) => scene.places[fold]?.presence as number);
+    const isMissing = (t: number) => presences.some((presence) => arena.bytes[presence + t] === 0);
+    const missing = Array.from({ length: steps }, (_, t) => t).filter(isMissing);
+    this.#reserve(Math.min(missing.length, BLOCK_ROWS), steps);
+    for (let at = 0; at < missing.length; at += BLOCK_ROWS)
+      evaluator.block(missing.slice(at, at + BLOCK_ROWS).map((t, slot) => ({ scene, t, slot, needs, sinks: [] })));
   }
 
   /** The folds that the last stage loads. */

@@ -6,6 +6,7 @@ import { PANEL_ROWS } from "./dots/panels.ts";
 import { FILL, type Fill, fillsOf } from "./fills.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
+import { HeldBlock } from "./heldBlock.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
 import { copyMatrix, isDense, type Place, stepStart } from "./places.ts";
@@ -53,6 +54,9 @@ export type EvaluatorParts = {
   kernels: Kernels;
 };
 
+/** Where the dot kernels have addresses of rows, sums and rows that are widened. */
+type Scratch = { rows: number; table: number; sums: number; wideSums: number; widened: number; bytes: number };
+
 /** Computes folds for blocks of rows. Holds the scratch of the dot kernels. */
 export class Evaluator {
   readonly #folds: Folds;
@@ -69,9 +73,10 @@ export class Evaluator {
   spent: Float64Array | undefined;
   /** Asked between pieces of work whether to stop. */
   isAborted: (() => boolean) | undefined;
-  #scratch: { rows: number; base: number; table: number; sums: number; wideSums: number; widened: number } | undefined;
-  #zeros = 0;
-  #zeroBytes = 0;
+  #scratch: Scratch | undefined;
+  readonly #scratchBlock: HeldBlock;
+  /** What `prev` reads before the first step. */
+  readonly #zeros: HeldBlock;
   /** A step that a tap sees, where it does not lie in one piece. */
   #shown = new Uint8Array(0);
 
@@ -83,6 +88,10 @@ export class Evaluator {
     this.#lastFold = folds.firstOf.at(-1) as number;
     this.#fills = compiled.map((fold) => fillsOf(folds, fold));
     this.#segments = segmentsOf(program, folds, compiled);
+    this.#zeros = new HeldBlock(arena);
+    this.#scratchBlock = new HeldBlock(arena, (base) => {
+      if (this.#scratch !== undefined) this.#scratch = this.#scratchAt(base, this.#scratch.rows);
+    });
   }
 
   /** By fold number: the segment it is computed in. */
@@ -94,33 +103,25 @@ export class Evaluator {
 
   /** Makes room for a block of `rows`, and zeros for what `prev` reads before the first step. @throws `machine.out_of_memory` */
   reserve(rows: number, previousBytes: number): void {
-    if (this.#zeroBytes < previousBytes) {
-      if (this.#zeroBytes > 0) this.#arena.free(this.#zeros);
-      this.#zeroBytes = 0;
-      this.#zeros = this.#arena.allocateZeroed(previousBytes);
-      this.#zeroBytes = previousBytes;
-    }
+    if (this.#zeros.bytes < previousBytes)
+      try {
+        this.#zeros.fit(previousBytes);
+      } finally {
+        this.#arena.bytes.fill(0, this.#zeros.base, this.#zeros.base + this.#zeros.bytes);
+      }
     if (this.#scratch !== undefined && this.#scratch.rows >= rows) return;
+    this.#scratchBlock.fit(this.#scratchAt(0, rows).bytes);
+    this.#scratch = this.#scratchAt(this.#scratchBlock.base, rows);
+  }
+
+  #scratchAt(base: number, rows: number): Scratch {
     const dots = this.#compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
     const most = (measure: (dot: DotStep) => number) => Math.max(0, ...dots.map(measure)) * rows;
-    const sums = most(({ panels }) => panels * 32);
-    const wideSums = most(({ panels, wide }) => (wide ? panels * 64 : 0));
-    const widened = most(({ columns, activationBits }) => (activationBits === 8 ? columns * 2 + 16 : 0));
-    const tableBytes = BLOCK_ROWS * 8;
-    const total = tableBytes + sums + wideSums + widened;
-    const old = this.#scratch;
-    this.#scratch = undefined;
-    if (old !== undefined) this.#arena.free(old.base);
-    const base = this.#arena.allocate(total);
-    const table = base;
-    this.#scratch = {
-      rows,
-      base,
-      table,
-      sums: base + tableBytes,
-      wideSums: base + tableBytes + sums,
-      widened: base + tableBytes + sums + wideSums,
-    };
+    const sums = base + BLOCK_ROWS * 8;
+    const wideSums = sums + most(({ panels }) => panels * 32);
+    const widened = wideSums + most(({ panels, wide }) => (wide ? panels * 64 : 0));
+    const end = widened + most(({ columns, activationBits }) => (activationBits === 8 ? columns * 2 + 16 : 0));
+    return { rows, table: base, sums, wideSums, widened, bytes: end - base };
   }
 
   /**
@@ -205,6 +206,7 @@ export class Evaluator {
     const finished = dot.wide ? scratch.wideSums : scratch.sums;
     const stride = dot.panels * (dot.wide ? 64 : 32);
     rows.forEach((row, m) => {
+      this.ask();
       this.#run(fold, row, finished + m * stride);
     });
   }
@@ -218,7 +220,8 @@ export class Evaluator {
   ): void {
     this.#kernels.balanceRows(table, rows, columns * 2);
     const range = rows === 1 ? panels : Math.max(2, Math.floor(RANGE_BYTES / panelBytes) & -2);
-    for (let panel = 0; panel < panels; panel += range)
+    for (let panel = 0; panel < panels; panel += range) {
+      this.ask();
       this.#kernels.dotRows(
         base + panel * panelBytes + from * PANEL_ROWS,
         Math.min(range, panels - panel),
@@ -229,6 +232,7 @@ export class Evaluator {
         sums + panel * PANEL_ROWS * 4,
         panels * PANEL_ROWS * 4,
       );
+    }
   }
 
   #wideSums(dot: DotStep, rows: number, scratch: { table: number; sums: number; wideSums: number }): void {
@@ -319,7 +323,7 @@ export class Evaluator {
       case FILL.currentBase:
         return stepAddress(this.#placeOf(of, row), row.t, row.slot);
       case FILL.previousBase:
-        return row.t === 0 ? this.#zeros : stepAddress(this.#placeOf(of, row), row.t - 1, row.slot);
+        return row.t === 0 ? this.#zeros.base : stepAddress(this.#placeOf(of, row), row.t - 1, row.slot);
       case FILL.base:
         return this.#placeOf(of, row).base;
       case FILL.stepStride:

@@ -8,17 +8,23 @@ const SLACK = 256;
 /** What a 32-bit memory can hold. */
 export const MAX_MEMORY_BYTES = 65536 * PAGE;
 
+/** Who holds a block that may be moved between two calls: told where it lies now, with its content. */
+export type BlockOwner = { moveTo(at: number): void };
+
+type Block = { at: number; bytes: number; owner: BlockOwner | undefined };
+
 /** What a block of so many bytes takes. */
 export const blockBytes = (bytes: number): number => Math.ceil(Math.max(bytes, 1) / ALIGN) * ALIGN;
 
-/** One growing memory, handed out in blocks: constants, kept state of sessions, buffers of a call. First fit. */
+/**
+ * One growing memory, handed out in blocks: constants, sessions, buffers of a call. First fit; where the free memory would
+ * do but lies in pieces, blocks with an owner are moved together. It never shrinks: a memory of WebAssembly cannot.
+ */
 export class Arena {
   readonly memory: WasmMemory;
   readonly #limit: number;
-  /** Free blocks by address, none next to another. */
-  #free: { at: number; bytes: number }[] = [];
-  readonly #used = new Map<number, number>();
-  #end: number;
+  /** Blocks by address. What lies between them is free. */
+  #blocks: Block[] = [];
   #size: number;
   #isClosed = false;
   bytes: Uint8Array = new Uint8Array(0);
@@ -26,44 +32,45 @@ export class Arena {
 
   /** @param shared - whether other threads see the memory too */
   constructor(limitBytes: number, { shared = false }: { shared?: boolean } = {}) {
-    this.#limit = Math.min(limitBytes, MAX_MEMORY_BYTES);
+    this.#limit = Math.floor(Math.min(limitBytes, MAX_MEMORY_BYTES) / PAGE) * PAGE;
     this.#size = 1;
     this.memory = new webAssembly.Memory({ initial: this.#size, maximum: 65536, shared });
-    this.#end = ALIGN;
     this.#refresh();
   }
 
   /** Bytes in use. */
   get usedBytes(): number {
-    let sum = 0;
-    for (const bytes of this.#used.values()) sum += bytes;
-    return sum;
+    return this.#blocks.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Bytes that blocks may still take. */
+  get freeBytes(): number {
+    return this.#limit - SLACK - ALIGN - this.usedBytes;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Grows the memory at once by what will be allocated next, if that is allowed: each time it grows costs a millisecond. */
   prepare(bytes: number): void {
-    if (this.#end + bytes + SLACK <= this.#limit) this.#reserve(this.#end + bytes, bytes);
+    const end = this.#end + bytes;
+    if (end + SLACK <= this.#limit) this.#grow(end, bytes);
   }
 
-  /** A block whose content is undefined. @throws `machine.out_of_memory` */
-  allocate(bytes: number): number {
+  /** A block whose content is undefined. Without an owner it stays where it is. @throws `machine.out_of_memory` */
+  allocate(bytes: number, owner?: BlockOwner): number {
     const wanted = blockBytes(bytes);
-    const hole = this.#free.find((block) => block.bytes >= wanted);
-    if (hole !== undefined) {
-      const at = hole.at;
-      hole.at += wanted;
-      hole.bytes -= wanted;
-      if (hole.bytes === 0) this.#free = this.#free.filter((block) => block !== hole);
-      this.#used.set(at, wanted);
-      return at;
+    let index = this.#fit(wanted);
+    if (this.#startOf(index) + wanted + SLACK > this.#limit) {
+      if (wanted > this.freeBytes) throw this.#outOfMemory(wanted);
+      this.#compact();
+      index = this.#fit(wanted);
     }
-    const last = this.#free.at(-1);
-    const start = last !== undefined && last.at + last.bytes === this.#end ? last.at : this.#end;
-    this.#reserve(start + wanted, wanted);
-    if (start !== this.#end) this.#free.pop();
-    this.#end = start + wanted;
-    this.#used.set(start, wanted);
-    return start;
+    const at = this.#startOf(index);
+    this.#grow(at + wanted, wanted);
+    this.#blocks.splice(index, 0, { at, bytes: wanted, owner });
+    return at;
   }
 
   /** A block of zeros. @throws `machine.out_of_memory` */
@@ -73,8 +80,24 @@ export class Arena {
     return at;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
+  /**
+   * A block in the place of an older one, whose content is lost. Both are not held at once.
+   * @throws `machine.out_of_memory`, and leaves its owner a block of the old size, which may lie elsewhere
+   */
+  exchange(old: number | undefined, bytes: number, owner: BlockOwner): number {
+    if (old === undefined) return this.allocate(bytes, owner);
+    const oldBytes = this.#blockAt(old).bytes;
+    this.free(old);
+    try {
+      return this.allocate(bytes, owner);
+    } catch (error) {
+      owner.moveTo(this.allocate(oldBytes, owner));
+      throw error;
+    }
+  }
+
+  free(at: number): void {
+    if (!this.#isClosed) this.#blocks.splice(this.#blocks.indexOf(this.#blockAt(at)), 1);
   }
 
   /** Lets the whole memory go; blocks that are freed later are gone already. */
@@ -82,44 +105,62 @@ export class Arena {
     this.#isClosed = true;
     this.bytes = new Uint8Array(0);
     this.words = new Int32Array(0);
-    this.#used.clear();
-    this.#free = [];
+    this.#blocks = [];
   }
 
-  free(at: number): void {
-    if (this.#isClosed) return;
-    const bytes = this.#used.get(at);
-    if (bytes === undefined) throw new RangeError(`nothing is allocated at ${at}`);
-    this.#used.delete(at);
-    const next = this.#free.findIndex((block) => block.at > at);
-    const index = next < 0 ? this.#free.length : next;
-    this.#free.splice(index, 0, { at, bytes });
-    this.#join(index);
-    this.#join(index - 1);
+  get #end(): number {
+    return this.#startOf(this.#blocks.length);
   }
 
-  #join(index: number): void {
-    const [left, right] = [this.#free[index], this.#free[index + 1]];
-    if (left === undefined || right === undefined || left.at + left.bytes !== right.at) return;
-    left.bytes += right.bytes;
-    this.#free.splice(index + 1, 1);
+  #blockAt(at: number): Block {
+    const block = this.#blocks.find((candidate) => candidate.at === at);
+    if (block === undefined) throw new RangeError(`nothing is allocated at ${at}`);
+    return block;
   }
 
-  #reserve(end: number, wanted: number): void {
+  /** Where a block may begin that comes before block number `index`. */
+  #startOf(index: number): number {
+    const before = this.#blocks[index - 1];
+    return before === undefined ? ALIGN : before.at + before.bytes;
+  }
+
+  /** The number of the first block before which so many bytes are free. */
+  #fit(wanted: number): number {
+    let start = ALIGN;
+    for (const [index, { at, bytes }] of this.#blocks.entries()) {
+      if (at - start >= wanted) return index;
+      start = at + bytes;
+    }
+    return this.#blocks.length;
+  }
+
+  #compact(): void {
+    for (const [index, block] of this.#blocks.entries()) {
+      const to = this.#startOf(index);
+      if (block.owner === undefined || to === block.at) continue;
+      this.bytes.copyWithin(to, block.at, block.at + block.bytes);
+      block.at = to;
+      block.owner.moveTo(to);
+    }
+  }
+
+  #outOfMemory(wanted: number, cause?: unknown): MachineError {
+    return new MachineError(
+      "machine.out_of_memory",
+      `${wanted} more bytes are needed; ${this.usedBytes} of at most ${this.#limit} are in use.`,
+      { wanted, used: this.usedBytes, limit: this.#limit },
+      cause === undefined ? undefined : { cause },
+    );
+  }
+
+  #grow(end: number, wanted: number): void {
     const needed = Math.ceil((end + SLACK) / PAGE);
-    const fail = (cause?: unknown) =>
-      new MachineError(
-        "machine.out_of_memory",
-        `${wanted} more bytes are needed; ${this.usedBytes} of at most ${this.#limit} are in use.`,
-        { wanted, used: this.usedBytes, limit: this.#limit },
-        cause === undefined ? undefined : { cause },
-      );
-    if (needed * PAGE > this.#limit) throw fail();
+    if (needed * PAGE > this.#limit) throw this.#outOfMemory(wanted);
     if (needed <= this.#size) return;
     try {
       this.memory.grow(needed - this.#size);
     } catch (error) {
-      throw fail(error);
+      throw this.#outOfMemory(wanted, error);
     }
     this.#size = needed;
     this.#refresh();

@@ -2,22 +2,29 @@ import type { Job, MoveResult, Want } from "../engine.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
 import { BLOCK_ROWS, type Evaluator, type Row, type Scene, type Sink, type Tap } from "./evaluate.ts";
 import type { Folds } from "./folds.ts";
+import type { HeldBlock } from "./heldBlock.ts";
 import type { Arena } from "./memory.ts";
 import { placeAt, shapeOf } from "./places.ts";
 
-export type WholeJobParts = { program: Program; folds: Folds; arena: Arena; evaluator: Evaluator };
+export type WholeJobParts = {
+  program: Program;
+  folds: Folds;
+  arena: Arena;
+  evaluator: Evaluator;
+  /** Where a last stage is computed over what a session keeps. */
+  lastStage: HeldBlock;
+};
 
-/** Places the tensors of a job in the arena; the blocks are the caller's to free. */
+/** Places the tensors of a job in the arena, in blocks that `allocate` gives. */
 export function placeTensors(
   { program, arena }: WholeJobParts,
   { T, request, claimed }: Job,
-  blocks: number[],
+  allocate: (bytes: number) => number,
 ): Scene["tensors"] {
   const decls = [...program.requests, ...program.claimed];
   return [...request, ...claimed].map((bytes, index) => {
     const decl = decls[index] as Program["requests"][number];
-    const base = arena.allocate(bytes.length);
-    blocks.push(base);
+    const base = allocate(bytes.length);
     arena.bytes.set(bytes, base);
     return { base, rowStride: sizeAt(decl.cols, { t: 0, T }) * BYTES[decl.type] };
   });
@@ -99,7 +106,12 @@ export function* wholeBlocks(
   const blocks: number[] = [];
   const held = new Map<number, number>();
   try {
-    const scene: Scene = { T, places: folds.codes.map(() => undefined), tensors: placeTensors(parts, job, blocks) };
+    const tensors = placeTensors(parts, job, (bytes) => {
+      const base = arena.allocate(bytes);
+      blocks.push(base);
+      return base;
+    });
+    const scene: Scene = { T, places: folds.codes.map(() => undefined), tensors };
     const stepsOf = (stage: number) => sizeAt(program.stages[stage]?.steps ?? 1, { t: 0, T });
     const { needs, lastUse, onlyBefore } = usesOf(folds, wanted);
     for (const stage of program.stages.keys()) {
