@@ -14,6 +14,9 @@ export type SchedulerOptions = {
   capacity(asset: AssetId): number;
 };
 
+/** Tasks of one model that run, and how long one took: a moving average is all that an estimate for `retry-after` needs. */
+type Lane = { running: number; secondsEach: number };
+
 /**
  * Who is next. Of each model so many tasks run at a time, and the engine computes them together; the others wait, payers
  * take turns, and each payer is served in the order in which it came.
@@ -23,8 +26,7 @@ export class Scheduler {
   readonly #capacity: (asset: AssetId) => number;
   readonly #turns = new PayerTurns();
   readonly #queue: Task[] = [];
-  readonly #runningOf = new Map<AssetId, number>();
-  #secondsEach = 1;
+  readonly #lanes = new Map<AssetId, Lane>();
   #whenIdle: (() => void)[] = [];
 
   constructor({ limit, capacity }: SchedulerOptions) {
@@ -33,7 +35,7 @@ export class Scheduler {
   }
 
   get running(): number {
-    return this.#runningOf.values().reduce((sum, count) => sum + count, 0);
+    return this.#lanes.values().reduce((sum, { running }) => sum + running, 0);
   }
 
   get queued(): number {
@@ -81,30 +83,32 @@ export class Scheduler {
   }
 
   #start(task: Task): void {
-    const { asset } = task;
-    this.#runningOf.set(asset, this.#running(asset) + 1);
+    const lane = this.#lane(task.asset);
+    lane.running++;
     const startedAt = performance.now();
     void task.run().finally(() => {
-      // a moving average is all that an estimate for `retry-after` needs
-      this.#secondsEach = 0.7 * this.#secondsEach + 0.3 * ((performance.now() - startedAt) / 1000);
-      this.#runningOf.set(asset, this.#running(asset) - 1);
+      lane.secondsEach = 0.7 * lane.secondsEach + 0.3 * ((performance.now() - startedAt) / 1000);
+      lane.running--;
       this.#next();
       this.#checkIdle();
     });
   }
 
-  #running(asset: AssetId): number {
-    return this.#runningOf.get(asset) ?? 0;
+  #lane(asset: AssetId): Lane {
+    const lane = this.#lanes.get(asset) ?? { running: 0, secondsEach: 1 };
+    this.#lanes.set(asset, lane);
+    return lane;
   }
 
   /** At least one runs, whatever an offer says. */
   #hasCapacity(asset: AssetId): boolean {
-    return this.#running(asset) < Math.max(1, this.#capacity(asset));
+    return this.#lane(asset).running < Math.max(1, this.#capacity(asset));
   }
 
   /** Until the next of those that run has ended, and a place in the queue is free. */
   #secondsToRoom(asset: AssetId): number {
-    return Math.max(1, Math.ceil(this.#secondsEach / Math.max(1, this.#running(asset))));
+    const { running, secondsEach } = this.#lane(asset);
+    return Math.max(1, Math.ceil(secondsEach / Math.max(1, running)));
   }
 
   #checkIdle(): void {
