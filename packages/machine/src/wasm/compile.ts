@@ -77,12 +77,20 @@ export function compileFolds(
       const operand = operandOf(program, site);
       if (site.via === "tensor") {
         const constant = constants[site.tensor - firstConstant];
-        return { ...operand, range: constant?.range ?? ofType[operand.type], packed: constant?.packed, checked: false };
+        return {
+          ...operand,
+          range: constant?.range ?? ofType[operand.type],
+          packed: constant?.packed,
+          rowsApart: false,
+          checked: false,
+        };
       }
       const isChecked =
         checked && site.via === "fold" && isPerStep(program.stages[site.stage] as Program["stages"][number]);
-      const known = site.via === "prev" ? undefined : ranges[folds.target(site) as number];
-      return { ...operand, range: known ?? ofType[operand.type], checked: isChecked };
+      const target = folds.target(site) as number;
+      const known = site.via === "prev" ? undefined : ranges[target];
+      const { rowsApart } = folds.codes[target] as FoldCode;
+      return { ...operand, range: known ?? ofType[operand.type], rowsApart, checked: isChecked };
     });
     const form = checked || without.has("matrix") ? undefined : dotFormOf(program, code);
     const dot = form && dotStep(form, operands, constants[form.tensor - firstConstant]);
@@ -95,7 +103,8 @@ export function compileFolds(
     };
     const lowered = lowerFold(code, options);
     ranges.push(lowered.stored);
-    const note = `${dot?.step.wide} ${checked} ${operands.map(({ packed, checked: c }) => `${packed !== undefined}${c}`)}`;
+    const layouts = operands.map(({ packed, rowsApart, checked: c }) => `${packed !== undefined}${rowsApart}${c}`);
+    const note = `${dot?.step.wide} ${checked} ${code.rowsApart} ${layouts}`;
     const key = shapeKey(program, code, note);
     const draft = { code, options, dot: dot?.step, range: lowered.stored };
     const group = groups.get(key);

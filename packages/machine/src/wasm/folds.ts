@@ -1,5 +1,6 @@
 import type { Program } from "../program.ts";
 import { type SessionNeeds, sessionNeeds } from "../validate/keeping.ts";
+import { rowsApart } from "./rowsApart.ts";
 import { type FoldCode, readFold, type Site } from "./sites.ts";
 
 /** Every fold of a program, numbered through all stages, and who loads whom. */
@@ -19,7 +20,8 @@ export function readFolds(program: Program): Folds {
     return first;
   });
   const target = (site: Site) => (site.via === "tensor" ? undefined : (firstOf[site.stage] as number) + site.fold);
-  return { codes, firstOf, target };
+  const apart = rowsApart(codes, target);
+  return { codes: codes.map((code, id) => ({ ...code, rowsApart: apart[id] as boolean })), firstOf, target };
 }
 
 /**

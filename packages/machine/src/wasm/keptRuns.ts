@@ -38,3 +38,22 @@ export function forEachRun(
         places.map((place) => stepStart(place, t) + r * place.rowStride),
       );
 }
+
+/** As `forEachRun` from one place to another, in whatever order has the longest runs. */
+export function forEachMove(
+  code: FoldCode,
+  [source, target]: [Place, Place],
+  { from, end }: { from: number; end: number },
+  visit: (bytes: number, from: number, to: number) => void,
+): void {
+  const { decl, rowsApart } = code;
+  if (!rowsApart) {
+    forEachRun(code, [source, target], { from, end }, (bytes, [at, to]) => visit(bytes, at as number, to as number));
+    return;
+  }
+  const stepBytes = size.n(decl.cols) * BYTES[decl.type];
+  for (let r = 0; r < size.n(decl.rows); r++) {
+    const [at, to] = [source, target].map(({ base, rowStride }) => base + r * rowStride + from * stepBytes);
+    visit((end - from) * stepBytes, at as number, to as number);
+  }
+}

@@ -10,6 +10,8 @@ export type OperandFacts = Operand & {
   range: Range;
   /** Stored as panels of a dot kernel; the bytes of a panel. */
   packed?: { panelBytes: number } | undefined;
+  /** Each row is kept with all its steps in one run. */
+  rowsApart: boolean;
   /** Loads record whether the step they read was computed. */
   checked: boolean;
 };
@@ -100,7 +102,7 @@ export function lowerFold(code: FoldCode, options: LoweringOptions): Lowered {
   const contiguous = order !== 1;
   const outRowAddress = graph.sum32([
     graph.address({ kind: "out" }),
-    contiguous && size.kind(decl.cols) === 0
+    contiguous && size.kind(decl.cols) === 0 && !code.rowsApart
       ? graph.scale32(outRow, size.n(decl.cols) * bytes)
       : graph.mul32(outRow, graph.address({ kind: "outRowStride" })),
   ]);
@@ -276,7 +278,8 @@ class Addresses {
     const graph = this.#graph;
     const bytes = BYTES[operand.type];
     if (row.op === "literal" && row.value === 0n) return [];
-    if (operand.order !== 1 && size.kind(operand.cols) === 0) return this.#scaled(row, size.n(operand.cols) * bytes);
+    if (operand.order !== 1 && size.kind(operand.cols) === 0 && !operand.rowsApart)
+      return this.#scaled(row, size.n(operand.cols) * bytes);
     return [graph.mul32(graph.wrap(row), graph.address({ kind: "rowStride", site }))];
   }
 

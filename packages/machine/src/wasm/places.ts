@@ -17,7 +17,10 @@ export type Place = {
 export type Shape = { bytes: number; stepStride: number; rowStride: number; colStride: number };
 
 /** Layout of `steps` steps in a job of T steps. Columns of a history are as wide as the longest one, `history`. */
-export function shapeOf({ decl, order }: FoldCode, at: { steps: number; T: number; history: number }): Shape {
+export function shapeOf(
+  { decl, order, rowsApart }: FoldCode,
+  at: { steps: number; T: number; history: number },
+): Shape {
   const bytes = BYTES[decl.type];
   const extent = (encoded: Size) => (size.kind(encoded) === 2 ? at.history : sizeAt(encoded, { t: 0, T: at.T }));
   const [rows, cols] = [extent(decl.rows), extent(decl.cols)];
@@ -28,8 +31,11 @@ export function shapeOf({ decl, order }: FoldCode, at: { steps: number; T: numbe
       rowStride: cols * at.steps * bytes,
       colStride: at.steps * bytes,
     };
-  const rowStride = cols * bytes;
-  return { bytes: rows * rowStride * at.steps, stepStride: rows * rowStride, rowStride, colStride: bytes };
+  const rowBytes = cols * bytes;
+  const strides = rowsApart
+    ? { stepStride: rowBytes, rowStride: rowBytes * at.steps }
+    : { stepStride: rows * rowBytes, rowStride: rowBytes };
+  return { bytes: rows * rowBytes * at.steps, ...strides, colStride: bytes };
 }
 
 /** One step, for a row's slot. */

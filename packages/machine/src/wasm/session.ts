@@ -3,7 +3,7 @@ import { BYTES } from "../program.ts";
 import type { KeptSteps, SessionState } from "../snapshot.ts";
 import type { Scene } from "./evaluate.ts";
 import type { Storage } from "./folds.ts";
-import { forEachRun } from "./keptRuns.ts";
+import { forEachMove, forEachRun } from "./keptRuns.ts";
 import type { Arena, BlockOwner } from "./memory.ts";
 import { type Place, stepStart } from "./places.ts";
 import { capacityFor, type SessionLayout, type SessionShape, sessionLayout, wholeShape } from "./sessionLayout.ts";
@@ -182,7 +182,7 @@ export class WasmSession implements Session, BlockOwner {
       if (kind === "whole") bytes.copyWithin(target.base, source.base, source.base + wholeShape(this.#code(id)).bytes);
       else if (steps > 0) {
         const kept = { from: kind === "ring" ? steps - 1 : 0, end: steps };
-        forEachRun(this.#code(id), [source, target], kept, (length, [start = 0, to = 0]) => {
+        forEachMove(this.#code(id), [source, target], kept, (length, start, to) => {
           bytes.copyWithin(to, start, start + length);
         });
       }

@@ -24,6 +24,8 @@ export type FoldCode = {
   siteOf: ReadonlyMap<Load, number>;
   literals: bigint[];
   literalOf: ReadonlyMap<Expression, number>;
+  /** Each row is kept with all its steps in one run. */
+  rowsApart: boolean;
 };
 
 export function operandOf(program: Program, site: Site): Operand {
@@ -58,7 +60,7 @@ export function readFold(program: Program, stage: number, fold: number): FoldCod
     known.set(key, at);
     siteOf.set(node, at);
   }
-  return { stage, fold, decl, order, steps, body, finish, sites, siteOf, literals, literalOf };
+  return { stage, fold, decl, order, steps, body, finish, sites, siteOf, literals, literalOf, rowsApart: false };
 }
 
 function siteFor(program: Program, load: Load, own: { stage: number; steps: Size }): Site {
