@@ -101,6 +101,12 @@ export function compileModule(
   return { exports, compiled: { module, imports: importMap, names: Object.keys(functions) } };
 }
 
+/** Whether this machine has the instructions of some functions. */
+export const isSupported = (functions: Record<string, AsmFunction>): boolean => {
+  const imported = importMemory({ min: 1, max: 65536 });
+  return webAssembly.validate(Module({ exports: functions, memory: imported }).toBytes());
+};
+
 /** `for (counter = 0; counter < end; counter += step) body()`; `end` and `counter` are unsigned. Clobbers nothing else. */
 export function forLoop(counter: Local<"i32">, end: Local<"i32">, step: number, body: () => void): void {
   i32.const(0);

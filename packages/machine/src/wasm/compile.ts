@@ -3,7 +3,7 @@ import type { Program } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import { type AsmFunction, type CompiledModule, compileModule } from "./asm.ts";
 import { BLOCK_COLUMNS } from "./blockDot.ts";
-import type { LoadedConstant } from "./constants.ts";
+import type { LoadedConstant, PackedMatrix } from "./constants.ts";
 import { type DotForm, dotFormOf } from "./dots/dotForm.ts";
 import { paddedColumns } from "./dots/panels.ts";
 import { compileFold } from "./foldFunction.ts";
@@ -23,13 +23,11 @@ export type DynamicSlot = { slot: Slot; word: number };
 /** A matrix product that a dot kernel computes before the fold's own function finishes its sums. */
 export type DotStep = DotForm & {
   base: number;
-  panelBytes: number;
-  panels: number;
+  packed: PackedMatrix;
   /** Padded columns. */
   columns: number;
-  /** Sums need 64 bits: the kernel runs over `columns` in chunks of `chunk`. */
+  /** Sums need 64 bits. */
   wide: boolean;
-  chunk: number;
 };
 
 export type CompiledFold = {
@@ -45,9 +43,6 @@ export type CompiledFold = {
   kernel: string;
   range: Range;
 };
-
-/** i16 x i8 products that fit 32 bits whatever their values: a multiple of 8 below 2^31 / 2^22. */
-const WIDE_CHUNK = 504;
 
 export type CompileOptions = {
   arena: Arena;
@@ -92,7 +87,7 @@ export function compileFolds(
       const { rowsApart } = folds.codes[target] as FoldCode;
       return { ...operand, range: known ?? ofType[operand.type], rowsApart, checked: isChecked };
     });
-    const form = checked || without.has("matrix") ? undefined : dotFormOf(program, code);
+    const form = checked ? undefined : dotFormOf(program, code);
     const dot = form && dotStep(form, operands, constants[form.tensor - firstConstant]);
     const options: LoweringOptions = {
       maxT: program.maxT,
@@ -103,7 +98,7 @@ export function compileFolds(
     };
     const lowered = lowerFold(code, options);
     ranges.push(lowered.stored);
-    const layouts = operands.map(({ packed, rowsApart, checked: c }) => `${packed !== undefined}${rowsApart}${c}`);
+    const layouts = operands.map(({ packed, rowsApart, checked: c }) => `${packed?.form}${rowsApart}${c}`);
     const note = `${dot?.step.wide} ${checked} ${code.rowsApart} ${layouts}`;
     const key = shapeKey(program, code, note);
     const draft = { code, options, dot: dot?.step, range: lowered.stored };
@@ -166,10 +161,8 @@ function dotStep(
   const packed = constant?.packed;
   if (constant === undefined || packed === undefined) return undefined;
   const bound = BigInt(packed.largestNorm) * magnitude((operands[form.activations] as OperandFacts).range);
-  const { panelBytes, panels } = packed;
   const wide = bound >= 2n ** 31n;
-  const columns = paddedColumns(form.terms);
-  const step = { ...form, base: constant.base, panelBytes, panels, columns, wide, chunk: wide ? WIDE_CHUNK : columns };
+  const step = { ...form, base: constant.base, packed, columns: paddedColumns(form.terms), wide };
   return { step, sums: range(-bound, bound) };
 }
 
@@ -206,7 +199,8 @@ function commonOptions(group: Draft[]): LoweringOptions {
 
 function kernelName({ code, dot }: Draft, { rows, cols, axis }: Lowered, form: LoopForm): string {
   const { runDot, blocks, argmax, vector } = form;
-  if (dot !== undefined) return dot.wide ? "dot i16 x i8, 64-bit sums" : "dot i16 x i8";
+  if (dot !== undefined)
+    return `dot i16 x i8${dot.packed.form === "limbs" ? " in limbs" : ""}${dot.wide ? ", 64-bit sums" : ""}`;
   if (blocks !== undefined) return `dot of runs, blocks of ${blocks.shape.lines.count} x ${BLOCK_COLUMNS}`;
   if (runDot !== undefined) return "dot of runs";
   const isVector = vector !== undefined || argmax !== undefined;

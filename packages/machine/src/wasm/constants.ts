@@ -1,17 +1,27 @@
 import type { ConstantSource } from "../engine.ts";
 import { readConstant, tensorByteLength } from "../job.ts";
 import { BYTES, type ElementType, type Program, size, type TensorDecl } from "../program.ts";
-import { PANEL_ROWS, paddedColumns, paddedRows, panelBytesOf, STAGING_SLACK } from "./dots/panels.ts";
-import type { Kernels } from "./kernels.ts";
+import { MATRIX_FORMS, type MatrixFormName } from "./dots/matrixForm.ts";
+import { PANEL_ROWS, paddedColumns, paddedRows, STAGING_SLACK } from "./dots/panels.ts";
+import type { FormKernels, Kernels } from "./kernels.ts";
 import { type Arena, blockBytes } from "./memory.ts";
 import { ofType, type Range, range } from "./ranges.ts";
+
+/** A matrix stored as panels. `largestNorm` is the largest sum of absolute values of a row. */
+export type PackedMatrix = { form: MatrixFormName; panelBytes: number; panels: number; largestNorm: number };
 
 /** A constant in engine memory. */
 export type LoadedConstant = {
   base: number;
   range: Range;
-  /** Stored as panels: bytes of a panel, and the largest sum of absolute values of a row. */
-  packed?: { panelBytes: number; panels: number; largestNorm: number };
+  packed?: PackedMatrix;
+};
+
+export type ConstantOptions = {
+  arena: Arena;
+  kernels: Kernels;
+  matrices: ReadonlySet<number>;
+  forms: readonly MatrixFormName[];
 };
 
 /** Elements of a constant whose exact range is worth a look; larger ones take the range of their type. */
@@ -21,16 +31,19 @@ const EXACT_RANGE_ELEMENTS = 1 << 18;
 const CHUNK_BYTES = 1 << 16;
 
 /**
- * Reads every constant into the arena, once; those in `panels` (by tensor number) become panels of the dot kernels there.
+ * Reads every constant into the arena, once; matrices (by tensor number) become panels there, of the first of the forms that
+ * takes them.
  * @throws `machine.bad_constant`, `machine.out_of_memory`
  */
 export function placeConstants(
   program: Program,
   source: ConstantSource,
-  { arena, kernels, panels }: { arena: Arena; kernels: Kernels; panels: ReadonlySet<number> },
+  { arena, kernels, matrices, forms }: ConstantOptions,
 ): LoadedConstant[] {
   const first = program.requests.length + program.claimed.length;
-  const packed = program.constants.map((decl, index) => (panels.has(first + index) ? packedShape(decl) : undefined));
+  const packed = program.constants.map((decl, index) =>
+    matrices.has(first + index) ? packedShape(decl, forms) : undefined,
+  );
   const bytesOf = (index: number) => tensorByteLength(program.constants[index] as TensorDecl, 1);
   arena.prepare(packed.reduce((sum, shape, index) => sum + blockBytes(shape?.bytes ?? bytesOf(index)), 0));
   const read = (index: number, base: number): Uint8Array => {
@@ -47,16 +60,20 @@ export function placeConstants(
     const from = base + shape.bytes - bytesOf(index);
     read(index, from);
     const largestNorm = packInPlace({ arena, kernels }, { decl, shape, base, from });
-    return { base, range: ofType.i8, packed: { panelBytes: shape.panelBytes, panels: shape.panels, largestNorm } };
+    const { form, panelBytes, panels } = shape;
+    return { base, range: ofType.i8, packed: { form, panelBytes, panels, largestNorm } };
   });
 }
 
-type PackedShape = { panels: number; panelBytes: number; bytes: number };
+type PackedShape = { form: MatrixFormName; panels: number; panelBytes: number; bytes: number };
 
-function packedShape({ rows, cols }: TensorDecl): PackedShape {
+function packedShape({ rows, cols }: TensorDecl, forms: readonly MatrixFormName[]): PackedShape | undefined {
+  const columns = paddedColumns(size.n(cols));
+  const form = forms.find((name) => columns <= MATRIX_FORMS[name].maxColumns);
+  if (form === undefined) return undefined;
   const panels = paddedRows(size.n(rows)) / PANEL_ROWS;
-  const panelBytes = panelBytesOf(paddedColumns(size.n(cols)));
-  return { panels, panelBytes, bytes: panels * panelBytes };
+  const panelBytes = MATRIX_FORMS[form].panelBytes(columns);
+  return { form, panels, panelBytes, bytes: panels * panelBytes };
 }
 
 /** Packs a matrix at `from` into panels at `base`, a chunk at a time; returns the largest norm of a row. */
@@ -65,6 +82,7 @@ function packInPlace(
   { decl, shape, base, from }: { decl: TensorDecl; shape: PackedShape; base: number; from: number },
 ): number {
   const [rows, columns] = [size.n(decl.rows), size.n(decl.cols)];
+  const { packPanels } = kernels[shape.form] as FormKernels;
   const pairs = Math.max(1, Math.floor(CHUNK_BYTES / (columns * PANEL_ROWS * 2)));
   const chunkRows = pairs * PANEL_ROWS * 2;
   const chunk = arena.allocate(Math.min(chunkRows, rows) * columns + STAGING_SLACK);
@@ -75,7 +93,7 @@ function packInPlace(
     const panels = Math.min(pairs * 2, shape.panels - panel);
     arena.bytes.copyWithin(chunk, from + row * columns, from + (row + taken) * columns);
     const target = base + panel * shape.panelBytes;
-    largest = Math.max(largest, kernels.packPanels(chunk, taken, columns, target, panels, shape.panelBytes));
+    largest = Math.max(largest, packPanels(chunk, taken, columns, target, panels, shape.panelBytes));
   }
   arena.free(chunk);
   return largest;

@@ -24,6 +24,7 @@ import { BlockBuffers } from "./buffers.ts";
 import { type CompiledFold, compileFolds } from "./compile.ts";
 import { placeConstants } from "./constants.ts";
 import { dotFormOf } from "./dots/dotForm.ts";
+import { MATRIX_FORM_NAMES, MATRIX_FORMS } from "./dots/matrixForm.ts";
 import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
 import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
@@ -90,24 +91,24 @@ export async function openWasmWith(
   assertWellFormed(program);
   if (threads !== 1) assertThreads(threads);
   const arena = new Arena(memoryLimitBytes, { shared: threads > 1 });
-  const { kernels, module } = compileKernelModule(arena.memory);
+  const kernelModule = compileKernelModule(arena.memory);
+  const { kernels } = kernelModule;
   const answers = knownAnswers({ arena, kernels });
   const wrong = mismatches(answers);
   const unreplaceable = wrong.get("arithmetic");
   if (unreplaceable !== undefined) throw unreplaceable;
   const without = new Set([...(options.without ?? []), ...wrong.keys()]);
   const folds = readFolds(program);
-  const panels = new Set(
-    without.has("matrix") ? [] : folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []),
-  );
+  const forms = MATRIX_FORM_NAMES.filter((form) => !without.has(MATRIX_FORMS[form].family));
+  const matrices = new Set(folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []));
   const { source, identity } = watchConstants(program, constants);
-  const placed = placeConstants(program, source, { arena, kernels, panels });
+  const placed = placeConstants(program, source, { arena, kernels, matrices, forms });
   const stepwise = stepwiseReasons(program).length === 0;
   const { folds: compiled, module: foldModule } = compileFolds(program, folds, {
     ...{ arena, constants: placed, stepwise, without },
   });
   const opened =
-    threads === 1 ? undefined : await openCrew(threads, { arena, kernels, kernelModule: module, compiled, foldModule });
+    threads === 1 ? undefined : await openCrew(threads, { arena, kernels: kernelModule, compiled, foldModule });
   if (opened !== undefined) answers.push(...opened.answers);
   const crew = opened?.crew;
   const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels });

@@ -1,8 +1,8 @@
 import { MachineError } from "../errors.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
-import type { CompiledFold, DotStep } from "./compile.ts";
-import { PANEL_ROWS } from "./dots/panels.ts";
+import type { CompiledFold } from "./compile.ts";
+import { MatrixProducts } from "./dots/products.ts";
 import { FILL, type Fill, fillsOf } from "./fills.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
@@ -40,9 +40,6 @@ export type Row = {
 /** Rows that are computed together: weights are read once for all of them. */
 export const BLOCK_ROWS = 64;
 
-/** Weights that all rows of a block pass before the next are read: so many stay in the second cache meanwhile. */
-const RANGE_BYTES = 1 << 18;
-
 /** Stages between two matrix products: computed row by row, so that their buffers stay in the nearest cache. */
 type Segment = { folds: number[]; dot: boolean };
 
@@ -54,15 +51,12 @@ export type EvaluatorParts = {
   kernels: Kernels;
 };
 
-/** Where the dot kernels have addresses of rows, sums and rows that are widened. */
-type Scratch = { rows: number; table: number; sums: number; wideSums: number; widened: number; bytes: number };
-
-/** Computes folds for blocks of rows. Holds the scratch of the dot kernels. */
+/** Computes folds for blocks of rows. */
 export class Evaluator {
   readonly #folds: Folds;
   readonly #compiled: CompiledFold[];
   readonly #arena: Arena;
-  readonly #kernels: Kernels;
+  readonly #products: MatrixProducts;
   readonly #segments: Segment[];
   /** By fold: what its frame is filled with. */
   readonly #fills: Fill[][];
@@ -73,8 +67,6 @@ export class Evaluator {
   spent: Float64Array | undefined;
   /** Asked between pieces of work whether to stop. */
   isAborted: (() => boolean) | undefined;
-  #scratch: Scratch | undefined;
-  readonly #scratchBlock: HeldBlock;
   /** What `prev` reads before the first step. */
   readonly #zeros: HeldBlock;
   /** A step that a tap sees, where it does not lie in one piece. */
@@ -84,14 +76,12 @@ export class Evaluator {
     this.#folds = folds;
     this.#compiled = compiled;
     this.#arena = arena;
-    this.#kernels = kernels;
+    const dots = compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
+    this.#products = new MatrixProducts({ arena, kernels, dots });
     this.#lastFold = folds.firstOf.at(-1) as number;
     this.#fills = compiled.map((fold) => fillsOf(folds, fold));
     this.#segments = segmentsOf(program, folds, compiled);
     this.#zeros = new HeldBlock(arena);
-    this.#scratchBlock = new HeldBlock(arena, (base) => {
-      if (this.#scratch !== undefined) this.#scratch = this.#scratchAt(base, this.#scratch.rows);
-    });
   }
 
   /** By fold number: the segment it is computed in. */
@@ -109,19 +99,7 @@ export class Evaluator {
       } finally {
         this.#arena.bytes.fill(0, this.#zeros.base, this.#zeros.base + this.#zeros.bytes);
       }
-    if (this.#scratch !== undefined && this.#scratch.rows >= rows) return;
-    this.#scratchBlock.fit(this.#scratchAt(0, rows).bytes);
-    this.#scratch = this.#scratchAt(this.#scratchBlock.base, rows);
-  }
-
-  #scratchAt(base: number, rows: number): Scratch {
-    const dots = this.#compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
-    const most = (measure: (dot: DotStep) => number) => Math.max(0, ...dots.map(measure)) * rows;
-    const sums = base + BLOCK_ROWS * 8;
-    const wideSums = sums + most(({ panels }) => panels * 32);
-    const widened = wideSums + most(({ panels, wide }) => (wide ? panels * 64 : 0));
-    const end = widened + most(({ columns, activationBits }) => (activationBits === 8 ? columns * 2 + 16 : 0));
-    return { rows, table: base, sums, wideSums, widened, bytes: end - base };
+    this.#products.reserve(rows);
   }
 
   /**
@@ -187,67 +165,14 @@ export class Evaluator {
 
   #matrixProduct(fold: number, rows: Row[]): void {
     const { code, dot } = this.#compiled[fold] as CompiledFold;
-    const scratch = this.#scratch;
-    if (dot === undefined || scratch === undefined) throw new Error(`fold ${fold} has no room for its sums`);
-    const { columns } = dot;
-    const { words } = this.#arena;
+    if (dot === undefined) throw new Error(`fold ${fold} is no matrix product`);
     const source = this.#folds.target(code.sites[dot.activations] as Site) as number;
-    rows.forEach((row, m) => {
-      let x = stepAddress(this.#placeOf(source, row), row.t, row.slot);
-      if (dot.activationBits === 8) {
-        const wide = scratch.widened + m * (columns * 2 + 16);
-        this.#kernels.widenRow(x, wide, dot.terms);
-        x = wide;
-      }
-      words[(scratch.table >>> 2) + m * 2] = x;
-    });
-    if (dot.wide) this.#wideSums(dot, rows.length, scratch);
-    else this.#sums(dot, { from: 0, columns }, rows.length, scratch);
-    const finished = dot.wide ? scratch.wideSums : scratch.sums;
-    const stride = dot.panels * (dot.wide ? 64 : 32);
+    const activations = rows.map((row) => stepAddress(this.#placeOf(source, row), row.t, row.slot));
+    const { base, stride } = this.#products.compute(dot, activations, () => this.ask());
     rows.forEach((row, m) => {
       this.ask();
-      this.#run(fold, row, finished + m * stride);
+      this.#run(fold, row, base + m * stride);
     });
-  }
-
-  /** Sums over some columns of the matrix, range by range of its panels. */
-  #sums(
-    { base, panels, panelBytes }: DotStep,
-    { from, columns }: { from: number; columns: number },
-    rows: number,
-    { table, sums }: { table: number; sums: number },
-  ): void {
-    this.#kernels.balanceRows(table, rows, columns * 2);
-    const range = rows === 1 ? panels : Math.max(2, Math.floor(RANGE_BYTES / panelBytes) & -2);
-    for (let panel = 0; panel < panels; panel += range) {
-      this.ask();
-      this.#kernels.dotRows(
-        base + panel * panelBytes + from * PANEL_ROWS,
-        Math.min(range, panels - panel),
-        panelBytes,
-        table,
-        rows,
-        columns * 2,
-        sums + panel * PANEL_ROWS * 4,
-        panels * PANEL_ROWS * 4,
-      );
-    }
-  }
-
-  #wideSums(dot: DotStep, rows: number, scratch: { table: number; sums: number; wideSums: number }): void {
-    const count = dot.panels * PANEL_ROWS * rows;
-    const { bytes, words } = this.#arena;
-    bytes.fill(0, scratch.wideSums, scratch.wideSums + count * 8);
-    for (let from = 0; from < dot.columns; from += dot.chunk) {
-      const columns = Math.min(dot.chunk, dot.columns - from);
-      this.#sums(dot, { from, columns }, rows, scratch);
-      this.#kernels.widenSums(scratch.sums, scratch.wideSums, count);
-      for (let m = 0; m < rows; m++) {
-        const at = (scratch.table >>> 2) + m * 2;
-        words[at] = (words[at] as number) + columns * 2;
-      }
-    }
   }
 
   #run(fold: number, row: Row, sums: number): void {

@@ -1,32 +1,31 @@
-import { type CompiledModule, compileModule } from "./asm.ts";
-import { packPanels } from "./dots/packing.ts";
-import { dotRows } from "./dots/rows.ts";
-import { balanceRows, widenRow, widenSums } from "./dots/widening.ts";
+import { type AsmFunction, type CompiledModule, compileModule, isSupported } from "./asm.ts";
+import { MATRIX_FORM_NAMES, MATRIX_FORMS, type MatrixFormName, type MatrixKernels } from "./dots/matrixForm.ts";
+import { widenRow } from "./dots/widenRow.ts";
 import type { WasmExports, WasmMemory } from "./webassembly.ts";
 
-/** The kernels that are the same for every program. Arguments: where they are defined. */
-export type Kernels = {
-  packPanels(source: number, rows: number, columns: number, target: number, panels: number, panelBytes: number): number;
-  balanceRows(table: number, rows: number, rowBytes: number): void;
-  dotRows(
-    weights: number,
-    panels: number,
-    panelBytes: number,
-    table: number,
-    rows: number,
-    rowBytes: number,
-    out: number,
-    outBytes: number,
-  ): void;
-  widenRow(source: number, target: number, count: number): void;
-  widenSums(source: number, target: number, count: number): void;
-};
+/** The kernels that are the same for every program: of each form of matrix products that this machine has instructions for. */
+export type Kernels = Partial<Record<MatrixFormName, FormKernels>>;
+export type FormKernels = MatrixKernels & { widenRow(source: number, target: number, count: number): void };
+
+/** What other threads need to have the kernels too: one module, its functions by `exportName`. */
+export type KernelModule = { kernels: Kernels; exports: WasmExports; module: CompiledModule };
 
 export const compileKernels = (memory: WasmMemory): Kernels => compileKernelModule(memory).kernels;
 
-/** The kernels, and what other threads need to have them too. */
-export function compileKernelModule(memory: WasmMemory): { kernels: Kernels; module: CompiledModule } {
-  const functions = { packPanels, balanceRows, dotRows, widenRow, widenSums };
+export function compileKernelModule(memory: WasmMemory): KernelModule {
+  const forms = MATRIX_FORM_NAMES.filter((form) => isSupported(MATRIX_FORMS[form].functions));
+  const functions: Record<string, AsmFunction> = {};
+  for (const form of forms)
+    for (const [kernel, code] of Object.entries({ ...MATRIX_FORMS[form].functions, widenRow }))
+      functions[exportName(form, kernel as keyof FormKernels)] = code;
   const { exports, compiled: module } = compileModule(memory, functions);
-  return { kernels: exports satisfies WasmExports as unknown as Kernels, module };
+  const kernels: Kernels = {};
+  for (const form of forms) {
+    const names = Object.keys({ ...MATRIX_FORMS[form].functions, widenRow }) as (keyof FormKernels)[];
+    const own = names.map((kernel) => [kernel, exports[exportName(form, kernel)]]);
+    kernels[form] = Object.fromEntries(own) as unknown as FormKernels;
+  }
+  return { kernels, exports, module };
 }
+
+export const exportName = (form: MatrixFormName, kernel: keyof FormKernels): string => `${form}.${kernel}`;

@@ -1,6 +1,6 @@
 import { type DecodedExpression, type Expression, isLoad, type Load } from "../expression.ts";
 import { BYTES, type Size, size, sizeAt } from "../program.ts";
-import { weightAddress, weightValue } from "./dots/panels.ts";
+import { MATRIX_FORMS, type MatrixFormName } from "./dots/matrixForm.ts";
 import { Graph, type Node } from "./graph.ts";
 import { clampInto, I64, ofType, type Range, range, within } from "./ranges.ts";
 import type { FoldCode, Operand, Site } from "./sites.ts";
@@ -8,8 +8,8 @@ import type { FoldCode, Operand, Site } from "./sites.ts";
 /** What is known of an operand besides its shape. */
 export type OperandFacts = Operand & {
   range: Range;
-  /** Stored as panels of a dot kernel; the bytes of a panel. */
-  packed?: { panelBytes: number } | undefined;
+  /** Stored as panels of a form of matrix products. */
+  packed?: { form: MatrixFormName; panelBytes: number } | undefined;
   /** Each row is kept with all its steps in one run. */
   rowsApart: boolean;
   /** Loads record whether the step they read was computed. */
@@ -231,8 +231,10 @@ class Addresses {
     if (operand.checked) presence = graph.sum32([graph.address({ kind: "presence", site }), graph.wrap(step)]);
     const own = this.#clamp(row, operand.rows);
     const column = size.kind(operand.cols) === 2 ? this.#clampHistory(col, step) : this.#clamp(col, operand.cols);
-    const weight = operand.packed && weightAddress(graph, operand.packed.panelBytes);
-    if (weight !== undefined) terms.push(...weight.row(own), ...weight.column(column));
+    const { packed } = operand;
+    const form = packed && MATRIX_FORMS[packed.form];
+    if (packed !== undefined && form !== undefined)
+      terms.push(...form.address(graph, { row: own, column, panelBytes: packed.panelBytes }));
     else terms.push(...this.#row(site, operand, own), ...this.#column(site, operand, column));
 
     const address = graph.sum32(terms);
@@ -246,7 +248,7 @@ class Addresses {
     const isLate = !inLoop && this.#code.decl.combine === "sum";
     const stays = this.#options.loadsStay ? ({ atLeast: inLoop ? 3 : 2, late: isLate } as const) : {};
     const stored = graph.load(operand.type, address, { ...known, ...stays });
-    return weight === undefined ? stored : weightValue(graph, stored, own);
+    return form === undefined ? stored : form.value(graph, stored, own);
   }
 
   #isCurrent(site: number): boolean {

@@ -5,6 +5,7 @@ export type WasmExports = Record<string, (...args: number[]) => number>;
 type WebAssemblyApi = {
   Memory: new (limits: { initial: number; maximum: number; shared?: boolean }) => WasmMemory;
   Module: new (bytes: Uint8Array) => object;
+  validate(bytes: Uint8Array): boolean;
   Instance: new (module: object, imports: object) => { exports: object };
 };
 

@@ -1,36 +1,59 @@
-import { PANEL_ROWS, paddedColumns, paddedRows, panelBytesOf, STAGING_SLACK } from "../dots/panels.ts";
+import { MATRIX_FORMS, type MatrixFormName } from "../dots/matrixForm.ts";
+import { PANEL_ROWS, paddedColumns, paddedRows, STAGING_SLACK } from "../dots/panels.ts";
+import type { FormKernels } from "../kernels.ts";
+import type { Arena } from "../memory.ts";
 import { type Bench, type KnownAnswer, mismatch } from "./knownAnswer.ts";
 import { values } from "./values.ts";
 
 type Shape = { rows: number; columns: number; count: number };
 
-/** Every tile (4, 3, 2 and 1 rows), rows and columns with and without padding, one turn of the inner loop and several. */
+/** Every tile (1 to 4 rows), rows and columns with and without padding, one turn of the inner loop and several. */
 const SHAPES: Shape[] = [
   { rows: 40, columns: 23, count: 7 },
   { rows: 16, columns: 4, count: 2 },
   { rows: 33, columns: 66, count: 1 },
   { rows: 48, columns: 16, count: 6 },
+  // sums in parts, where 32 bits do not hold a whole one
+  { rows: 9, columns: 1_033, count: 2 },
 ];
 
-export const matrixAnswers = (bench: Bench): KnownAnswer[] => SHAPES.map((shape) => matrixAnswer(bench, shape));
+/** Of every form; one whose instructions this machine does not have fails. */
+export const matrixAnswers = ({ arena, kernels }: Bench): KnownAnswer[] =>
+  Object.entries(MATRIX_FORMS).flatMap(([form, { family }]): KnownAnswer[] => {
+    const own = kernels[form as MatrixFormName];
+    if (own !== undefined)
+      return SHAPES.map((shape) => ({ family, check: matrixCheck(arena, form as MatrixFormName, own, shape) }));
+    const check = () => {
+      throw mismatch(form, { missing: true });
+    };
+    return [{ family, check }];
+  });
 
-function matrixAnswer({ arena, kernels }: Bench, { rows, columns, count }: Shape): KnownAnswer {
+function matrixCheck(
+  arena: Arena,
+  form: MatrixFormName,
+  kernels: FormKernels,
+  { rows, columns, count }: Shape,
+): () => void {
   const [rowCount, columnCount] = [paddedRows(rows), paddedColumns(columns)];
   const panels = rowCount / PANEL_ROWS;
-  const panelBytes = panelBytesOf(columnCount);
+  const panelBytes = MATRIX_FORMS[form].panelBytes(columnCount);
   const sizes = [
     rows * columns + STAGING_SLACK,
     panels * panelBytes,
     count * columns * 2 + 16,
-    rowCount * count * 4,
+    count * columnCount * 2,
     rowCount * count * 8,
     count * 8,
   ];
   const blocks = sizes.map((bytes) => arena.allocate(bytes));
-  const [source, packed, x, sums, wide, table] = blocks as [number, number, number, number, number, number];
+  const [source, packed, x, scratch, out, table] = blocks as [number, number, number, number, number, number];
   const next = { weight: values(8, 1), activation: values(16, 5) };
   const weights = Array.from({ length: rows * columns }, () => next.weight.next().value);
   const inputs = Array.from({ length: count * columns }, () => next.activation.next().value);
+  // a row and activations of extremes side by side, which no machine may saturate
+  weights.fill(-128, 0, columns).fill(127, columns, 2 * columns);
+  inputs.fill(columns % 2 === 0 ? 32_767 : -32_768, 0, columns);
   const expected = (m: number, n: number) => {
     let sum = 0;
     for (let k = 0; k < columns; k++) sum += (weights[n * columns + k] as number) * (inputs[m * columns + k] as number);
@@ -41,7 +64,7 @@ function matrixAnswer({ arena, kernels }: Bench, { rows, columns, count }: Shape
   );
   const largest = Math.max(...norms);
   const products = Array.from({ length: count }, (_, m) => Array.from({ length: rows }, (_, n) => expected(m, n)));
-  const check = () => {
+  return () => {
     const view = new DataView(arena.memory.buffer);
     for (const [at, block] of blocks.entries()) arena.bytes.fill(0, block, block + (sizes[at] as number));
     weights.forEach((value, at) => {
@@ -50,52 +73,41 @@ function matrixAnswer({ arena, kernels }: Bench, { rows, columns, count }: Shape
     inputs.forEach((value, at) => {
       view.setInt16(x + at * 2, value, true);
     });
-    const point = (column: number) => {
-      for (let m = 0; m < count; m++) view.setInt32(table + m * 8, x + (m * columns + column) * 2, true);
-    };
+    for (let m = 0; m < count; m++) view.setInt32(table + m * 8, x + m * columns * 2, true);
 
     const norm = kernels.packPanels(source, rows, columns, packed, panels, panelBytes);
-    if (norm !== largest) throw mismatch("packPanels", { rows, columns, actual: norm, expected: largest });
-    point(0);
-    kernels.balanceRows(table, count, columnCount * 2);
-    // two ranges, as callers split a matrix
-    for (const [first, taken] of [
-      [0, 2],
-      [2, panels - 2],
-    ] as const)
-      kernels.dotRows(
-        packed + first * panelBytes,
-        taken,
-        panelBytes,
-        table,
-        count,
-        columnCount * 2,
-        sums + first * PANEL_ROWS * 4,
-        rowCount * 4,
-      );
-    products.forEach((row, m) => {
-      row.forEach((known, n) => {
-        const actual = view.getInt32(sums + (m * rowCount + n) * 4, true);
-        if (actual !== known) throw mismatch("dotRows", { rows, columns, row: n, actual, expected: known });
-      });
-    });
-    // the first columns and then the others, as 64-bit sums take them
-    for (const [column, taken] of [
-      [0, 8],
-      [8, columnCount - 8],
+    if (norm !== largest) throw mismatch("packPanels", { form, rows, columns, actual: norm, expected: largest });
+    kernels.prepareRows(table, count, columnCount, scratch, columnCount * 2);
+    for (const [kernel, sumBytes] of [
+      ["dotRows", 4],
+      ["dotRowsWide", 8],
     ] as const) {
-      point(column);
-      kernels.balanceRows(table, count, taken * 2);
-      const part = packed + column * PANEL_ROWS;
-      kernels.dotRows(part, panels, panelBytes, table, count, taken * 2, sums, rowCount * 4);
-      kernels.widenSums(sums, wide, rowCount * count);
+      // two ranges, as callers split a matrix
+      for (const [first, taken] of [
+        [0, 2],
+        [2, panels - 2],
+      ] as const)
+        kernels[kernel](
+          packed + first * panelBytes,
+          taken,
+          panelBytes,
+          table,
+          count,
+          columnCount,
+          out + first * PANEL_ROWS * sumBytes,
+          rowCount * sumBytes,
+        );
+      products.forEach((row, m) => {
+        row.forEach((product, n) => {
+          const at = out + (m * rowCount + n) * sumBytes;
+          const actual = sumBytes === 4 ? view.getInt32(at, true) : Number(view.getBigInt64(at, true));
+          const known = sumBytes === 4 ? product | 0 : product;
+          if (actual !== known) throw mismatch(kernel, { form, rows, columns, row: n, actual, expected: known });
+        });
+      });
     }
-    for (let n = 0; n < rows; n++)
-      if (view.getBigInt64(wide + n * 8, true) !== BigInt(products[0]?.[n] as number))
-        throw mismatch("widenSums", { row: n });
-    kernels.widenRow(source, sums, rowCount >> 1);
+    kernels.widenRow(source, out, rowCount >> 1);
     for (let at = 0; at < rowCount >> 1; at++)
-      if (view.getInt16(sums + at * 2, true) !== weights[at]) throw mismatch("widenRow", { at });
+      if (view.getInt16(out + at * 2, true) !== weights[at]) throw mismatch("widenRow", { form, at });
   };
-  return { family: "matrix", check };
 }

@@ -1,6 +1,6 @@
 import type { CompiledModule } from "../asm.ts";
 import type { CompiledFold } from "../compile.ts";
-import type { Kernels } from "../kernels.ts";
+import type { KernelModule, Kernels } from "../kernels.ts";
 import type { KnownAnswer } from "../knownAnswers/knownAnswer.ts";
 import { matrixAnswers } from "../knownAnswers/matrix.ts";
 import type { Arena } from "../memory.ts";
@@ -10,8 +10,7 @@ import { kernelsOfHelper, sharedKernels } from "./sharedKernels.ts";
 
 export type CrewParts = {
   arena: Arena;
-  kernels: Kernels;
-  kernelModule: CompiledModule;
+  kernels: KernelModule;
   compiled: readonly CompiledFold[];
   foldModule: CompiledModule;
 };
@@ -21,13 +20,14 @@ export type OpenedCrew = { crew: Crew; kernels: Kernels; answers: KnownAnswer[] 
 
 /** @throws `machine.threads_unavailable` */
 export async function openCrew(threads: number, parts: CrewParts): Promise<OpenedCrew> {
-  const { arena, kernels, kernelModule, compiled, foldModule } = parts;
-  const { names } = kernelModule;
+  const { arena, compiled, foldModule } = parts;
+  const { kernels, exports, module } = parts.kernels;
+  const { names } = module;
   const functions = {
-    kernels: names.map((name) => kernels[name as keyof Kernels] as KernelFunction),
+    kernels: names.map((name) => exports[name] as KernelFunction),
     folds: foldModule.names.map((_, at) => compiled.find((fold) => fold.function === at)?.run as CompiledFold["run"]),
   };
-  const crew = await Crew.start(threads, functions, { kernels: kernelModule, folds: foldModule });
+  const crew = await Crew.start(threads, functions, { kernels: module, folds: foldModule });
   const answers = crew.helpers.flatMap((helper) =>
     matrixAnswers({ arena, kernels: kernelsOfHelper(kernels, names, crew, helper) }),
   );
