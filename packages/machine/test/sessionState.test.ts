@@ -1,19 +1,27 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  add,
   BYTES,
   claimedBeforeLast,
   type Engine,
+  eq,
   isPerStep,
   type Job,
+  mul,
   openReference,
   openWasm,
   type Program,
+  programBuilder,
   type Session,
+  select,
+  size,
   sizeAt,
+  sub,
   type Want,
 } from "../src/index.ts";
 import { type RandomJob, randomJob } from "../src/testing/index.ts";
+import { littleEndian } from "./support/knownPrograms.ts";
 
 const ACTIONS = ["move", "fork", "forkEarlier", "forkOther", "restore", "abort", "close"] as const;
 type Action = { what: (typeof ACTIONS)[number]; amount: number; on: number };
@@ -39,6 +47,70 @@ describe("sessions that are forked, stored, restored and aborted", () => {
     ));
 });
 
+describe.each([
+  { name: "reference", open: openReference },
+  { name: "wasm", open: openWasm },
+])("a call that is aborted, $name", ({ open }) => {
+  it("leaves behind nothing of what it has computed, wherever it ended", async () => {
+    const { program, total, seen } = running();
+    const engine = await open(program, () => new Uint8Array());
+    const tokens = Array.from({ length: 9 }, (_, t) => t + 1);
+    const wants = [total, seen].map((stage) => ({ stage, fold: stage === total ? 1 : 0, steps: "all" as const }));
+    const take = (session: Session, list: number[], want: Want[], isAborted = () => false) =>
+      engine.advance([{ session, steps: list.length, claimed: [littleEndian(4, list)], want }], { isAborted });
+    const prepared = () => {
+      const session = engine.open({ request: [] });
+      take(session, tokens.slice(0, 3), wants);
+      return session;
+    };
+    const others = [50, 60, 70, 80, 90];
+    let asked = 0;
+    take(prepared(), others, wants, () => ++asked < 0);
+    expect(asked).toBeGreaterThanOrEqual(others.length);
+    for (let last = 1; last <= asked; last++) {
+      const session = prepared();
+      let left = last;
+      const call = () => take(session, others, wants, () => --left === 0);
+      expect(call, `ask ${last}`).toThrow(expect.objectContaining({ code: "machine.aborted" }));
+      expect(session.steps).toBe(3);
+      take(session, tokens.slice(3, 8), []);
+      for (const T of [4, 5, 6, 7, 8, 9]) {
+        const job = { T, request: [], claimed: [littleEndian(4, tokens.slice(0, T))] };
+        expect(engine.finish(session, job), `ask ${last}, T ${T}`).toEqual(new Uint8Array(T).fill(1));
+      }
+      expect(take(session, [9], wants)).toEqual([[littleEndian(4, [45]), littleEndian(4, [46])]]);
+    }
+  });
+});
+
+describe("a question whether to abort", () => {
+  it("may not ask the engine for anything meanwhile", async () => {
+    const { program, total } = running();
+    const engine = await openWasm(program, () => new Uint8Array());
+    const session = engine.open({ request: [] });
+    const want = [{ stage: total, fold: 1, steps: "last" as const }];
+    const move = { session, steps: 1, claimed: [littleEndian(4, [1])], want };
+    const nested = () => engine.advance([move], { isAborted: () => engine.open({ request: [] }).steps > 0 });
+    expect(nested).toThrow(expect.objectContaining({ code: "machine.busy" }));
+    expect(engine.advance([move])).toEqual([[littleEndian(4, [1])]]);
+  });
+});
+
+/** A loop that sums tokens and keeps two steps of the sum; `seen` is one more, and what the last stage compares. */
+function running(): { program: Program; total: number; seen: number } {
+  const p = programBuilder({ maxT: 9 });
+  const tokens = p.claimed({ type: "i32", rows: 1, cols: size.steps() });
+  const total = p.loop({}, (loop) => {
+    const sum = loop.fold({ type: "i32" }, ({ t }) => add(loop.prev(sum, 0, 0), tokens.at(0, t)));
+    return loop.fold({ type: "i32" }, () => loop.now(sum, 0, 0));
+  });
+  const seen = p.fold({ type: "i32" }, ({ t }) => add(total.at(t, 0, 0), 1));
+  p.fold({ type: "i8" }, ({ t }) =>
+    eq(mul(seen.at(sub(t, 1), 0, 0), 2), select(eq(t, 0), 4, add(mul(t, add(t, 1)), 2))),
+  );
+  return { program: p.build(), total: total.stage, seen: seen.stage };
+}
+
 /** Sessions of several engines, each checked step by step against a whole run of its job by the first engine. */
 class Play {
   readonly #program: Program;
@@ -58,7 +130,7 @@ class Play {
     const steps = amount % (session.steps + 1);
     switch (what) {
       case "move":
-        this.#move(live, 1 + (amount % 4));
+        this.#move(live, 1 + (amount % 4), amount % 3 === 0 ? [] : this.#wants(1));
         break;
       case "fork": {
         const reserveSteps = amount % (this.#program.maxT + 1);
@@ -102,11 +174,10 @@ class Play {
     this.#live.push({ ...live, session });
   }
 
-  #move({ engine, session, job }: Live, most: number): void {
+  #move({ engine, session, job }: Live, most: number, want = this.#wants(1)): void {
     const from = session.steps;
     const steps = Math.min(most, job.T - from);
     if (steps < 1) return;
-    const want = this.#wants(1);
     const [given = []] = engine.advance([{ session, steps, claimed: this.#claimed(job, from, steps), want }]);
     for (const [i, wanted] of want.entries()) {
       const expected = this.#steps(wanted, this.#whole(job)[i] as Uint8Array, { from, end: from + steps });
