@@ -4,12 +4,14 @@ import { arithmeticAnswers } from "./arithmetic.ts";
 import type { Bench, KnownAnswer } from "./knownAnswer.ts";
 import { matrixAnswers } from "./matrix.ts";
 import { runAnswers } from "./runs.ts";
+import { vectorAnswers } from "./vectors.ts";
 
 /** The known answers of every kernel, ready to be asked as often as one likes. */
 export const knownAnswers = (bench: Bench): KnownAnswer[] => [
   ...arithmeticAnswers(bench),
   ...matrixAnswers(bench),
   ...runAnswers(bench),
+  ...vectorAnswers(),
 ];
 
 /** Computes all of them and gives the first mismatch of each family. */
