@@ -115,6 +115,39 @@ describe("WorkerEngine", () => {
     expect(order).toEqual([0, 3, 1, 2]);
   });
 
+  it("computes chats of two models and a simulation at once", async () => {
+    const other = await openModel((await tinyChatPackage({ maxT: 48 })).folder);
+    const both = await WorkerEngine.open({ models: [chat, other, simulation] }, { log });
+    try {
+      const listener = { hint() {}, tokens() {} };
+      const [small, large] = [{ ...configuration, maxT: 48 }, configuration];
+      const orders = [chat, other].flatMap((model) =>
+        [9, 30, 4].map((limit, seed) => ({
+          model,
+          request: llamaRequest(
+            { prompt: PROMPT, limit, temperature: 0.8, minP: 0, seed: BigInt(seed) },
+            model === chat ? large : small,
+          ),
+        })),
+      );
+      const order = callRequest(
+        { seed: 9n, blocks: 2, rate: 0.03, volatility: 0.2, maturity: 1, strike: 1 },
+        { maxT: simulation.context },
+      );
+      const simulated = both.run({ asset: simulation.asset, request: order }, listener).result;
+      const together = await Promise.all(
+        orders.map(({ model: { asset }, request }) => both.run({ asset, request }, listener).result),
+      );
+      for (const [at, { model, request }] of orders.entries())
+        expect(await both.run({ asset: model.asset, request }, listener).result).toEqual(together[at]);
+      for (const [at, { model }] of orders.entries())
+        expect(await isTrue(model, together[at] as Completion)).toEqual({ equal: true });
+      expect((await simulated).T).toBe(2);
+    } finally {
+      await both.close();
+    }
+  });
+
   it("computes nothing more of a simulation that was called off, and the next one", async () => {
     const order = (blocks: number) =>
       callRequest(
