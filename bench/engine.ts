@@ -24,7 +24,7 @@ import { benchModel } from "./model.ts";
  * CPU time, more than 1 where ours is the faster; milliseconds stand beside them. What this machine cannot measure is null,
  * and `missing` says why.
  */
-export async function benchEngine({ rounds, only, ...options }: BenchOptions): Promise<Record<string, unknown>> {
+export async function benchEngine({ rounds = 9, only, ...options }: BenchOptions): Promise<Record<string, unknown>> {
   const cacheDir = path.join(options.cache ?? defaultCacheDir(process.env), "bench");
   await using undo = new AsyncDisposableStack();
   const model = await benchModel(options);

@@ -10,15 +10,16 @@ const BENCHES: Record<string, (options: BenchOptions) => Promise<Record<string, 
   quality: benchQuality,
   // loaded when it is wanted: a chain comes with it
   court: async (options) => (await import("./court.ts")).benchCourt(options),
+  serve: async (options) => (await import("./serve.ts")).benchServe(options),
 };
 export type BenchOptions = {
   gguf?: string;
   text?: string;
   chunks: number;
   cache?: string;
-  /** How often each figure is measured. */
-  rounds: number;
-  /** Parts to measure, all without it. */
+  /** How often each figure is measured; each bench has its own number. */
+  rounds?: number;
+  /** Parts to measure (of `serve`: numbers of clients), all without it. */
   only?: string[];
 };
 
@@ -30,7 +31,7 @@ const { positionals, values } = parseArgs({
     model: { type: "string" },
     text: { type: "string" },
     chunks: { type: "string", default: "16" },
-    rounds: { type: "string", default: "9" },
+    rounds: { type: "string" },
     only: { type: "string" },
     cache: { type: "string" },
     json: { type: "string" },
@@ -48,7 +49,8 @@ const figures = await bench({
   ...options,
   ...(gguf !== undefined && { gguf }),
   ...(only !== undefined && { only: only.split(",") }),
-  ...{ chunks: Number(chunks), rounds: Number(rounds) },
+  ...(rounds !== undefined && { rounds: Number(rounds) }),
+  chunks: Number(chunks),
 });
 console.log(JSON.stringify(figures, null, 2));
 if (json) await writeFile(json, `${JSON.stringify(figures, null, 2)}\n`);

@@ -29,8 +29,11 @@ export type BenchModel = {
 
 const STOP_IDS = [2, 0];
 
-/** The default model, or the file of `--gguf`, converted in memory with its committed maxima. */
-export async function benchModel({ gguf, cache }: Pick<BenchOptions, "gguf" | "cache">): Promise<BenchModel> {
+/** The default model's GGUF file, or that of `--gguf`. */
+export async function benchFile({
+  gguf,
+  cache,
+}: Pick<BenchOptions, "gguf" | "cache">): Promise<{ path: string; sha256: string }> {
   const { path } = await fetchDefaultModel({
     cacheDir: cache ?? defaultCacheDir(process.env),
     ...(gguf !== undefined && { file: gguf }),
@@ -38,6 +41,12 @@ export async function benchModel({ gguf, cache }: Pick<BenchOptions, "gguf" | "c
   const sha256 = createHash("sha256")
     .update(await readFile(path))
     .digest("hex");
+  return { path, sha256 };
+}
+
+/** The model of that file, converted in memory with its committed maxima. */
+export async function benchModel(options: Pick<BenchOptions, "gguf" | "cache">): Promise<BenchModel> {
+  const { path, sha256 } = await benchFile(options);
   const file = await openGguf(path);
   const source = ggufLlama(file);
   const maxima = await knownMaxima(sha256, source.shape);

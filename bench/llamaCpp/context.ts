@@ -1,29 +1,8 @@
-import { installLlamaCpp } from "./install.ts";
+import { type Context, type Llama, type Model, openLlama, type Sampler } from "./api.ts";
 
 /** Positions of a context, and the most tokens of one call: llama.cpp's own default for a batch. */
 const CONTEXT = 1_280;
 const BATCH = 512;
-
-type Addon = {
-  initBatch(size: number): void;
-  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitsAt: Uint32Array): Uint32Array;
-  decodeBatch(): Promise<void>;
-  sampleToken(logits: number | undefined, sampler: Sampler): Promise<number>;
-  removeTokenCellsFromSequence(sequence: number, from: number, to: number): boolean;
-};
-type Sampler = { applyConfig(config: { temperature: number }): void };
-type Context = { _ctx: Addon; dispose(): Promise<void> };
-type Model = {
-  _model: unknown;
-  detokenize(tokens: number[]): string;
-  createContext(options: Record<string, unknown>): Promise<Context>;
-};
-type Llama = {
-  _bindings: { AddonSampler: new (model: unknown) => Sampler };
-  loadModel(options: { modelPath: string; gpuLayers: number }): Promise<Model>;
-  dispose(): Promise<void>;
-};
-type NodeLlamaCpp = { getLlama(options: Record<string, unknown>): Promise<Llama> };
 
 /** llama.cpp with one model on one thread, without anything of node-llama-cpp's between a call and the library. */
 export class LlamaCpp implements AsyncDisposable {
@@ -35,10 +14,9 @@ export class LlamaCpp implements AsyncDisposable {
     this.#model = model;
   }
 
-  static async open(modelPath: string, { cacheDir }: { cacheDir: string }): Promise<LlamaCpp> {
-    const { getLlama }: NodeLlamaCpp = await import((await installLlamaCpp(cacheDir)).href);
-    const llama = await getLlama({ gpu: false, build: "never", maxThreads: 1, logLevel: "error" });
-    return new LlamaCpp(llama, await llama.loadModel({ modelPath, gpuLayers: 0 }));
+  static async open(modelPath: string, options: { cacheDir: string }): Promise<LlamaCpp> {
+    const { llama, model } = await openLlama(modelPath, options);
+    return new LlamaCpp(llama, model);
   }
 
   async context({ flashAttention }: { flashAttention: boolean }): Promise<LlamaContext> {
@@ -47,10 +25,6 @@ export class LlamaCpp implements AsyncDisposable {
     const sampler = new this.#llama._bindings.AddonSampler(this.#model._model);
     sampler.applyConfig({ temperature: 0 });
     return new LlamaContext(context, sampler);
-  }
-
-  text(tokens: number[]): string {
-    return this.#model.detokenize(tokens);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
