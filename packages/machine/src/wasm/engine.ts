@@ -278,14 +278,11 @@ class CompiledEngine implements WasmEngine {
   record(job: Job, tapOf: TapOf): Recording {
     this.#assertReady();
     checkJob(this.program, job);
-    const reserve = () => this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
-    reserve();
-    if (!this.#stepwise) return new WholeRecording(this.#parts, job, tapOf);
-    const openSession = () => {
-      const session = this.#openSession(job.request, { reserveSteps: job.T });
-      reserve();
-      return session;
-    };
+    if (!this.#stepwise) {
+      this.#reserve(Math.min(job.T, BLOCK_ROWS), job.T);
+      return new WholeRecording(this.#parts, job, tapOf);
+    }
+    const openSession = () => this.#openSession(job.request, { reserveSteps: job.T });
     const parts = { ...this.#parts, storage: this.#session, isGiven: this.#isGiven, openSession };
     return new SessionRecording(parts, job, tapOf);
   }

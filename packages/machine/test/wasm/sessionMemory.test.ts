@@ -163,6 +163,40 @@ describe("the memory of a session", () => {
     expect(failed).toBeGreaterThan(5);
   });
 
+  it("is given back by a whole run that is aborted, wherever it ended", async () => {
+    const engine = await openWasmWith(program, source, {});
+    const want = [sample.stage, program.stages.length - 1].map((stage) => ({ stage, fold: 0, steps: "all" as const }));
+    const job = { T: 9, request, claimed: [i32(tokens.slice(0, 9))], want };
+    let asked = 0;
+    const expected = engine.run(job, { isAborted: () => ++asked < 0 });
+    const used = engine.usedBytes;
+    for (let last = 1; last <= asked; last += 7) {
+      let left = last;
+      const aborted = () => engine.run(job, { isAborted: () => --left === 0 });
+      expect(aborted, `ask ${last} of ${asked}`).toThrow(expect.objectContaining({ code: "machine.aborted" }));
+      expect(engine.usedBytes).toBe(used);
+    }
+    expect(engine.run(job)).toEqual(expected);
+  });
+
+  it("is there for a judgement that was aborted, and what it has computed counts", async () => {
+    const engine = await openWasmWith(program, source, {});
+    const session = engine.open({ request }, { reserveSteps: 80 });
+    engine.advance([{ session, steps: 80, claimed: [i32(tokens.slice(0, 80))], want: [] }]);
+    const [expected] = engine.run({
+      ...{ T: 80, request, claimed: [i32(tokens.slice(0, 80))] },
+      want: [{ stage: program.stages.length - 1, fold: 0, steps: "all" }],
+    });
+    let asked = 0;
+    const fork = engine.fork(session);
+    const judge = (of: Session, isAborted: () => boolean) =>
+      engine.finish(of, { T: 80, request, claimed: [i32(tokens.slice(0, 80))] }, { isAborted });
+    expect(judge(fork, () => ++asked < 0)).toEqual(expected);
+    let left = Math.floor(asked / 2);
+    expect(() => judge(session, () => --left === 0)).toThrow(expect.objectContaining({ code: "machine.aborted" }));
+    expect(judge(session, () => false)).toEqual(expected);
+  });
+
   it("need not be zero", async () => {
     const engine = await openWasmWith(program, source, {});
     const clean = engine.open({ request });
