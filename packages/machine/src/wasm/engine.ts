@@ -35,7 +35,7 @@ import { knownAnswers, mismatches } from "./knownAnswers/index.ts";
 import type { KnownAnswer } from "./knownAnswers/knownAnswer.ts";
 import { lastStageBytes, runLastStage } from "./lastStage.ts";
 import { Arena, blockBytes, MAX_MEMORY_BYTES } from "./memory.ts";
-import { slotShapeOf } from "./places.ts";
+import { type Place, slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
 import { WasmSession } from "./session.ts";
 import { capacityFor, type SessionShape, sessionLayout } from "./sessionLayout.ts";
@@ -171,9 +171,7 @@ class CompiledEngine implements WasmEngine {
       1,
       ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
     );
-    const place = (places: typeof evaluator.buffers) => {
-      evaluator.buffers = places;
-    };
+    const place = (places: (Place | undefined)[]) => evaluator.settle(places);
     const segmentOf = evaluator.segmentOf();
     this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf, place });
   }

@@ -3,13 +3,13 @@ import { BYTES, type Program, sizeAt } from "../program.ts";
 import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold } from "./compile.ts";
 import { MatrixProducts } from "./dots/products.ts";
-import { FILL, type Fill, fillsOf } from "./fills.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
+import { FrameFiller } from "./frameFiller.ts";
 import { HeldBlock } from "./heldBlock.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
-import { copyMatrix, isDense, type Place, stepStart } from "./places.ts";
+import { copyMatrix, isDense, type Place } from "./places.ts";
 import type { Site } from "./sites.ts";
 
 /** Where a session or a whole job has its tensors and folds. */
@@ -58,17 +58,18 @@ export class Evaluator {
   readonly #arena: Arena;
   readonly #products: MatrixProducts;
   readonly #segments: Segment[];
-  /** By fold: what its frame is filled with. */
-  readonly #fills: Fill[][];
+  readonly #frames: FrameFiller;
   readonly #lastFold: number;
-  /** Places of the block's own buffers, set before a block is computed. */
-  buffers: (Place | undefined)[] = [];
+  /** Places of the block's own buffers. */
+  #buffers: readonly (Place | undefined)[] = [];
   /** While somebody measures: milliseconds by fold. */
   spent: Float64Array | undefined;
   /** Asked between pieces of work whether to stop. */
   isAborted: (() => boolean) | undefined;
   /** What `prev` reads before the first step. */
   readonly #zeros: HeldBlock;
+  /** Addresses of a product's rows. */
+  readonly #activations: number[] = [];
   /** A step that a tap sees, where it does not lie in one piece. */
   #shown = new Uint8Array(0);
 
@@ -79,9 +80,17 @@ export class Evaluator {
     const dots = compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
     this.#products = new MatrixProducts({ arena, kernels, dots });
     this.#lastFold = folds.firstOf.at(-1) as number;
-    this.#fills = compiled.map((fold) => fillsOf(folds, fold));
+    this.#frames = new FrameFiller({ arena, folds, compiled });
     this.#segments = segmentsOf(program, folds, compiled);
-    this.#zeros = new HeldBlock(arena);
+    this.#zeros = new HeldBlock(arena, (base) => {
+      this.#frames.zeros = base;
+    });
+  }
+
+  /** Says where the block's own buffers lie, before a block is computed. */
+  settle(buffers: readonly (Place | undefined)[]): void {
+    this.#buffers = buffers;
+    this.#frames.settle(buffers);
   }
 
   /** By fold number: the segment it is computed in. */
@@ -122,7 +131,7 @@ export class Evaluator {
   /** Computes one fold for several rows, which do not load each other. @throws `machine.aborted` */
   rows(fold: number, rows: Row[]): void {
     this.ask();
-    const needing = rows.filter(({ needs }) => needs[fold]);
+    const needing = neededBy(rows, fold);
     if (needing.length === 0) return;
     const since = this.#now();
     if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
@@ -167,25 +176,24 @@ export class Evaluator {
     const { code, dot } = this.#compiled[fold] as CompiledFold;
     if (dot === undefined) throw new Error(`fold ${fold} is no matrix product`);
     const source = this.#folds.target(code.sites[dot.activations] as Site) as number;
-    const activations = rows.map((row) => stepAddress(this.#placeOf(source, row), row.t, row.slot));
-    const { base, stride } = this.#products.compute(dot, activations, () => this.ask());
-    rows.forEach((row, m) => {
+    this.#activations.length = rows.length;
+    for (let m = 0; m < rows.length; m++) {
+      const row = rows[m] as Row;
+      this.#activations[m] = this.#frames.address(source, row, row.t);
+    }
+    const { base, stride } = this.#products.compute(dot, this.#activations, this);
+    for (let m = 0; m < rows.length; m++) {
       this.ask();
-      this.#run(fold, row, base + m * stride);
-    });
+      this.#run(fold, rows[m] as Row, base + m * stride);
+    }
   }
 
   #run(fold: number, row: Row, sums: number): void {
-    const { words } = this.#arena;
     const { run, frame } = this.#compiled[fold] as CompiledFold;
-    const place = this.#placeOf(fold, row);
-    const fills = this.#fills[fold] as Fill[];
-    for (let i = 0; i < fills.length; i++) {
-      const fill = fills[i] as Fill;
-      words[fill.word] = this.#valueOf(fill, row, place, sums);
-    }
+    this.#frames.fill(fold, row, sums);
     run(frame);
-    if (place.presence !== 0) this.#arena.bytes[place.presence + row.t] = 1;
+    const presence = row.scene.places[fold]?.presence ?? 0;
+    if (presence !== 0) this.#arena.bytes[presence + row.t] = 1;
     for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);
     const tap = row.taps?.[fold];
     if (tap !== undefined) this.show(fold, row, tap);
@@ -197,7 +205,7 @@ export class Evaluator {
     const place = this.#placeOf(fold, row);
     const at = { t: row.t, T: row.scene.T };
     const from = {
-      address: stepAddress(place, row.t, row.slot),
+      address: this.#frames.address(fold, row, row.t),
       place,
       rows: sizeAt(code.decl.rows, at),
       cols: sizeAt(code.decl.cols, at),
@@ -220,57 +228,21 @@ export class Evaluator {
     sink.at += copyMatrix(
       this.#arena.bytes,
       code,
-      { address: stepAddress(place, row.t, row.slot), place, rows, cols },
+      { address: this.#frames.address(sink.fold, row, row.t), place, rows, cols },
       sink,
     );
   }
 
-  #valueOf({ what, of, size }: Fill, row: Row, own: Place, sums: number): number {
-    switch (what) {
-      case FILL.step:
-        return row.t;
-      case FILL.length:
-        return row.scene.T;
-      case FILL.size:
-        return sizeAt(size, { t: row.t, T: row.scene.T });
-      case FILL.out:
-        return stepAddress(own, row.t, row.slot);
-      case FILL.outRowStride:
-        return own.rowStride;
-      case FILL.outColStride:
-        return own.colStride;
-      case FILL.sums:
-        return sums;
-      case FILL.tensorBase:
-        return (row.scene.tensors[of] as Scene["tensors"][number]).base;
-      case FILL.tensorRowStride:
-        return (row.scene.tensors[of] as Scene["tensors"][number]).rowStride;
-      case FILL.currentBase:
-        return stepAddress(this.#placeOf(of, row), row.t, row.slot);
-      case FILL.previousBase:
-        return row.t === 0 ? this.#zeros.base : stepAddress(this.#placeOf(of, row), row.t - 1, row.slot);
-      case FILL.base:
-        return this.#placeOf(of, row).base;
-      case FILL.stepStride:
-        return this.#placeOf(of, row).stepStride;
-      case FILL.rowStride:
-        return this.#placeOf(of, row).rowStride;
-      case FILL.colStride:
-        return this.#placeOf(of, row).colStride;
-      case FILL.presence:
-        return this.#placeOf(of, row).presence;
-      default:
-        throw new RangeError(`no fill ${what}`);
-    }
-  }
-
   #placeOf(fold: number, { scene }: Row): Place {
-    return scene.places[fold] ?? (this.buffers[fold] as Place);
+    return scene.places[fold] ?? (this.#buffers[fold] as Place);
   }
 }
 
-const stepAddress = (place: Place, t: number, slot: number): number =>
-  place.by === "slot" ? place.base + slot * place.stepStride : stepStart(place, t);
+/** The rows that need a fold: mostly all of them. */
+function neededBy(rows: Row[], fold: number): Row[] {
+  for (const { needs } of rows) if (needs[fold] === 0) return rows.filter((row) => row.needs[fold] !== 0);
+  return rows;
+}
 
 /** Segments of the stages before the last that have one step for each of a job's. */
 function segmentsOf(program: Program, { firstOf }: Folds, compiled: CompiledFold[]): Segment[] {

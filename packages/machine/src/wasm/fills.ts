@@ -23,7 +23,7 @@ export const FILL = {
   presence: 15,
 } as const;
 
-/** A slot with everything looked up that is the same for every step. Objects of one shape: this runs for each fold and row. */
+/** A slot with everything looked up that is the same for every step. */
 export type Fill = {
   /** Index of the slot among the 32-bit words of memory. */
   word: number;

@@ -46,10 +46,10 @@ export class MatrixProducts {
   }
 
   /**
-   * Sums for rows of activations at these addresses. They stand until the next product. `pause` is called between pieces of
-   * the matrix and may throw.
+   * Sums for rows of activations at these addresses. They stand until the next product. `caller` is asked between pieces of
+   * the matrix whether to go on, and may throw.
    */
-  compute(dot: DotStep, activations: readonly number[], pause: () => void): Sums {
+  compute(dot: DotStep, activations: readonly number[], caller: { ask(): void }): Sums {
     const { packed, base, columns, wide } = dot;
     const { panels, panelBytes } = packed;
     const scratch = this.#scratch;
@@ -63,7 +63,7 @@ export class MatrixProducts {
     // a single row reads the whole matrix as it comes; more rows come back to a range while it is near
     const range = rows === 1 ? panels : Math.max(2, Math.floor(RANGE_BYTES / panelBytes) & -2);
     for (let panel = 0; panel < panels; panel += range) {
-      pause();
+      caller.ask();
       kernels[wide ? "dotRowsWide" : "dotRows"](
         base + panel * panelBytes,
         Math.min(range, panels - panel),
@@ -81,11 +81,11 @@ export class MatrixProducts {
   /** Writes the addresses of i16 activations to the table; i8 ones are widened first. */
   #point(dot: DotStep, kernels: FormKernels, activations: readonly number[]): void {
     const { table, prepared } = this.#scratch as Scratch;
-    for (const [m, address] of activations.entries()) {
-      let x = address;
+    for (let m = 0; m < activations.length; m++) {
+      let x = activations[m] as number;
       if (dot.activationBits === 8) {
         x = prepared + m * preparedBytesOf(dot);
-        kernels.widenRow(address, x, dot.terms);
+        kernels.widenRow(activations[m] as number, x, dot.terms);
       }
       this.#arena.words[(table + m * TABLE_ROW_BYTES) >>> 2] = x;
     }
