@@ -13,8 +13,11 @@ beforeAll(async () => {
 
 type Answer = { tokens: number[]; agreed?: number; isGenerated: boolean; failure?: string };
 
-/** A batch whose answers are kept, and a clock that moves by `callMs` for each call of the engine. */
-function aBatch(engine: Engine, { callMs = (): number => 1, isCancelled = (_id: number): boolean => false } = {}) {
+/** A batch whose answers are kept, and a clock that moves by `callMs` for each call of the engine and `openMs` for a session. */
+function aBatch(
+  engine: Engine,
+  { callMs = (): number => 1, openMs = 0, isCancelled = (_id: number): boolean => false } = {},
+) {
   const answers = new Map<number, Answer>();
   const of = (id: number): Answer => {
     const answer = answers.get(id) ?? { tokens: [], isGenerated: false };
@@ -22,32 +25,41 @@ function aBatch(engine: Engine, { callMs = (): number => 1, isCancelled = (_id: 
     return answer;
   };
   let time = 0;
-  let isInside = false;
-  const batch = new Batch(engine, {
-    listener: {
-      hint: (id, agreed) => {
-        of(id).agreed = agreed;
-      },
-      token: (id, token) => of(id).tokens.push(token),
-      generated: (id) => {
-        of(id).isGenerated = true;
-      },
-      failed: (id, { code }) => {
-        of(id).failure = code;
-      },
+  const timed = watched(
+    engine,
+    () => {},
+    () => {
+      time += callMs();
     },
-    isCancelled,
-    clock() {
-      time += isInside ? callMs() : 0;
-      isInside = !isInside;
-      return time;
+  );
+  const open: Engine["open"] = (job, room) => {
+    time += openMs;
+    return engine.open(job, room);
+  };
+  const batch = new Batch(
+    { ...timed, open },
+    {
+      listener: {
+        hint: (id, agreed) => {
+          of(id).agreed = agreed;
+        },
+        token: (id, token) => of(id).tokens.push(token),
+        generated: (id) => {
+          of(id).isGenerated = true;
+        },
+        failed: (id, { code }) => {
+          of(id).failure = code;
+        },
+      },
+      isCancelled,
+      clock: () => time,
     },
-  });
+  );
   return { batch, of };
 }
 
-/** An engine whose calls are seen before they are made. */
-function watched(engine: Engine, onAdvance: (moves: Move[]) => void): Engine {
+/** An engine whose calls are seen, before and after they are made. */
+function watched(engine: Engine, onAdvance: (moves: Move[]) => void, onAdvanced = () => {}): Engine {
   return {
     ...{ program: engine.program, backend: engine.backend, run: (job, options) => engine.run(job, options) },
     ...{ open: (job, room) => engine.open(job, room), fork: (session, options) => engine.fork(session, options) },
@@ -56,7 +68,9 @@ function watched(engine: Engine, onAdvance: (moves: Move[]) => void): Engine {
     close: () => engine.close(),
     advance(moves, options) {
       onAdvance(moves);
-      return engine.advance(moves, options);
+      const results = engine.advance(moves, options);
+      onAdvanced();
+      return results;
     },
   };
 }
@@ -163,17 +177,32 @@ describe("a batch", () => {
   it("reads prompts in slices that its streams can bear, and as fast as it can while nothing streams", () => {
     const slices: number[] = [];
     const seen = watched(engine, (moves) => slices.push(moves.at(-1)?.steps ?? 0));
-    const { batch } = aBatch(seen, { callMs: () => 16 * (slices.at(-1) ?? 0) });
+    const { batch } = aBatch(seen, { callMs: () => 10 * (slices.at(-1) ?? 0) });
     batch.add({ id: 1, payer: "a", ...order({ prompt: aPrompt(30, 7), limit: 18 }) });
     batch.tick({ share: 1 });
     batch.add({ id: 2, payer: "b", ...order({ prompt: aPrompt(30, 3) }) });
     for (let tick = 0; tick < 3; tick++) batch.tick({ share: 1 });
-    // 16 ms a token: five of them in 80 ms, one of which is the stream's
-    expect(slices.slice(0, 2)).toEqual([30, 4]);
-    expect(Math.max(...slices.slice(1))).toBeLessThanOrEqual(5);
+    // 10 ms a token: seven of them in 75 ms, one of which is the stream's
+    expect(slices.slice(0, 2)).toEqual([30, 6]);
+    expect(Math.max(...slices.slice(1))).toBeLessThanOrEqual(7);
     batch.remove(1);
     batch.tick({ share: 1 });
-    expect(slices.at(-1)).toBeGreaterThan(5);
+    expect(slices.at(-1)).toBeGreaterThan(7);
+  });
+
+  it("reads less where joining has kept its streams waiting", () => {
+    const slices: number[] = [];
+    const seen = watched(engine, (moves) => slices.push(moves.at(-1)?.steps ?? 0));
+    const { batch } = aBatch(seen, {
+      openMs: 40,
+      callMs: () => 5 * ((slices.at(-1) ?? 0) + (slices.length > 1 ? 1 : 0)),
+    });
+    batch.add({ id: 1, payer: "a", ...order({ prompt: aPrompt(30, 7), limit: 18 }) });
+    batch.tick({ share: 1 });
+    batch.add({ id: 2, payer: "b", ...order({ prompt: aPrompt(30, 3) }) });
+    for (let tick = 0; tick < 2; tick++) batch.tick({ share: 1 });
+    // 15 tokens of 5 ms in 75 ms, one of them the stream's; eight fewer in 40 ms less
+    expect(slices).toEqual([30, 6, 14]);
   });
 
   it("lets payers take turns, so that one with many prompts holds up nobody", () => {

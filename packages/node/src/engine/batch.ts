@@ -45,6 +45,8 @@ export class Batch {
   readonly #turns = new PayerTurns();
   readonly #slices = new SliceSize();
   readonly #kept: KeptSessions;
+  /** What joining and leaving has taken since the last tick. */
+  #spentMs = 0;
 
   constructor(engine: Engine, { listener, isCancelled = () => false, clock = () => performance.now() }: BatchDeps) {
     this.#engine = engine;
@@ -65,7 +67,9 @@ export class Batch {
 
   /** Takes an answer in, as soon as there is room for it. @throws `machine.out_of_memory` where there never will be, `request.*` */
   add(order: BatchOrder): void {
-    if (this.#waiting.size > 0 || !this.#open(order)) this.#waiting.set(order.id, order);
+    this.#timed(() => {
+      if (this.#waiting.size > 0 || !this.#open(order)) this.#waiting.set(order.id, order);
+    });
   }
 
   /** Ends an answer at `length` tokens, or at all of them. @throws `execution.*` */
@@ -73,7 +77,8 @@ export class Batch {
     const run = this.#runs.get(id);
     if (!run) throw new Error(`no answer ${id}`);
     try {
-      return this.#withRoom(() => run.generation.finish(length === undefined ? {} : { length }));
+      const finish = () => run.generation.finish(length === undefined ? {} : { length });
+      return this.#timed(() => this.#withRoom(finish));
     } finally {
       this.remove(id);
     }
@@ -83,8 +88,10 @@ export class Batch {
   remove(id: number): void {
     this.#waiting.delete(id);
     const run = this.#runs.get(id);
-    if (run && this.#waiting.size === 0) this.#kept.keep({ payer: run.payer, ...run.generation.soFar });
-    this.#close(id);
+    this.#timed(() => {
+      if (run && this.#waiting.size === 0) this.#kept.keep({ payer: run.payer, ...run.generation.soFar });
+      this.#close(id);
+    });
   }
 
   /** Lets go of what was kept for too long. */
@@ -104,6 +111,15 @@ export class Batch {
     const ms = this.#clock() - startedAt;
     if (!results.some((result) => result instanceof Error)) this.#slices.note({ rows, reading, ms });
     for (const [at, { run }] of turns.entries()) this.#take(run, results[at] as MoveResult | Error);
+  }
+
+  #timed<T>(work: () => T): T {
+    const startedAt = this.#clock();
+    try {
+      return work();
+    } finally {
+      this.#spentMs += this.#clock() - startedAt;
+    }
   }
 
   #close(id: number): void {
@@ -169,7 +185,8 @@ export class Batch {
     const wanting = [...this.#runs.values()].filter(({ generation }) => generation.wanted > 0);
     const streams = wanting.filter(({ generation }) => !generation.isReading).map((run) => ({ run, steps: 1 }));
     const slices: Turn[] = [];
-    let left = this.#slices.tokens({ streams: streams.length, share });
+    let left = this.#slices.tokens({ streams: streams.length, share, spentMs: this.#spentMs });
+    this.#spentMs = 0;
     for (const run of this.#turns.inTurn(wanting.filter(({ generation }) => generation.isReading))) {
       const steps = Math.min(left, run.generation.wanted);
       if (steps > 0) slices.push({ run, steps });

@@ -1,6 +1,6 @@
-/** How long a running stream may wait for its next token. The aim lies below it: a call takes a fifth longer at times. */
+/** How long a running stream may wait for its next token. The aim lies below it: a call takes a third longer at times. */
 const LONGEST_GAP_MS = 100;
-const AIM_MS = 0.8 * LONGEST_GAP_MS;
+const AIM_MS = 0.75 * LONGEST_GAP_MS;
 
 /** Rows that the engine computes together; a call of more reads the weights again. */
 const BLOCK_ROWS = 64;
@@ -14,10 +14,14 @@ export class SliceSize {
   #rowMs: number | undefined;
   #hasRead = false;
 
-  /** @param streams - tokens that are decoded in the same call @param share - models that take turns on this thread */
-  tokens({ streams, share }: { streams: number; share: number }): number {
+  /**
+   * @param streams - tokens that are decoded in the same call
+   * @param share - models that take turns on this thread
+   * @param spentMs - how long the streams have waited already
+   */
+  tokens({ streams, share, spentMs }: { streams: number; share: number; spentMs: number }): number {
     if (streams === 0) return BLOCK_ROWS;
-    const fitting = this.#rowMs === undefined ? FEWEST : Math.floor(AIM_MS / share / this.#rowMs) - streams;
+    const fitting = this.#rowMs === undefined ? FEWEST : Math.floor((AIM_MS / share - spentMs) / this.#rowMs) - streams;
     return Math.max(FEWEST, Math.min(fitting, BLOCK_ROWS - streams));
   }
 
