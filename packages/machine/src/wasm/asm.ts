@@ -12,6 +12,7 @@ export {
   br,
   br_if,
   call,
+  drop,
   f64,
   i8x16,
   i16x8,

@@ -1,11 +1,31 @@
 import { BYTES } from "../program.ts";
-import { i8x16, i16x8, i32, i32x4, i64x2, if_, type Local, type Locals, local, loopWhileBelow, v128 } from "./asm.ts";
+import {
+  drop,
+  i8x16,
+  i16x8,
+  i32,
+  i32x4,
+  i64x2,
+  if_,
+  type Local,
+  type Locals,
+  local,
+  loopWhileBelow,
+  v128,
+} from "./asm.ts";
 import type { RunForm } from "./runDot.ts";
 
 /** Columns that a block computes together. */
 export const BLOCK_COLUMNS = 4;
 /** Turns of a fixed axis that are written out one after the other. */
 const MOST_UNROLLED = 16;
+/**
+ * So much of the beginning of a long run is asked for before it is read: a processor fetches ahead only when it has seen
+ * some of a run, and waits for each line until then. Measured at 128 to 1,024 bytes a run; more does not pay.
+ */
+const TOUCHED_BYTES = 384;
+/** Of a cache. */
+export const LINE_BYTES = 64;
 /** Products of a turn for each element of a block. */
 const TERMS = 8;
 
@@ -39,6 +59,7 @@ export function emitBlockDot(
       if (most % TERMS !== 0) block.rest(Math.floor(most / TERMS), () => i32.const(most % TERMS));
     } else {
       const [k, whole] = wholeTurns(locals, count);
+      block.touch(count);
       block.turnsBelow(k, whole);
       block.restOf(count, whole);
     }
@@ -88,6 +109,28 @@ class Block {
 
   clear(): void {
     for (const lane of this.#lanes.flat()) zero(lane);
+  }
+
+  /** Has the memory fetch the beginnings of the runs that the columns do not share, all at once. */
+  touch(count: Address): void {
+    const [offset, end, line] = [this.#locals.i32(), this.#locals.i32(), this.#locals.i32()];
+    for (const { type, at } of Object.values(this.#sides)) {
+      const streams = [...new Set(at.filter((list) => list.length > 1).flat())];
+      if (streams.length === 0) continue;
+      local.set(end, i32.mul(count, BYTES[type]));
+      i32.lt_u(TOUCHED_BYTES, end);
+      if_(null, () => {
+        local.set(end, i32.const(TOUCHED_BYTES));
+      });
+      local.set(offset, i32.const(0));
+      loopWhileBelow(offset, end, LINE_BYTES, () => {
+        for (const address of streams) {
+          local.set(line, i32.add(address, offset));
+          i32.load({ align: 1 }, line);
+          drop();
+        }
+      });
+    }
   }
 
   /** Eight products of each element; `mask` leaves as many terms of the left side as there are. */

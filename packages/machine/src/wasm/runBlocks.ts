@@ -1,6 +1,6 @@
 import { BYTES, size } from "../program.ts";
-import { br_if, i32, if_, type Local, type Locals, local, loop, loopWhileBelow } from "./asm.ts";
-import { BLOCK_COLUMNS, emitBlockDot } from "./blockDot.ts";
+import { br_if, drop, i32, if_, type Local, type Locals, local, loop, loopWhileBelow } from "./asm.ts";
+import { BLOCK_COLUMNS, emitBlockDot, LINE_BYTES } from "./blockDot.ts";
 import type { Node } from "./graph.ts";
 import { reach } from "./laziness.ts";
 import type { Sharing } from "./lines.ts";
@@ -22,6 +22,9 @@ export type RunBlocksParts = {
   needed: readonly Node[];
   end: { r: Local<"i32">; c: Local<"i32">; k: Local<"i32"> };
 };
+
+/** Columns from which a processor fetches ahead by itself: 64 keys of 64 elements are 8 KiB. */
+const TOUCHED_COLUMNS = 64;
 
 type Line = { counters: Counters; scalars: ScalarEmitter; vectors: VectorEmitter };
 
@@ -96,6 +99,7 @@ class RunBlocks {
     const { code, lowered, locals, blocks } = this.#parts;
     const { shape, vector } = blocks;
     const { c } = (lines[0] as Line).counters;
+    if (size.kind(lowered.cols.size) !== 0) this.#touch(lines);
     const last = locals.i32();
     at.last();
     local.set(last);
@@ -126,6 +130,32 @@ class RunBlocks {
       local.set(c, next);
       i32.le_u(c, last);
       br_if(again);
+    });
+  }
+
+  /** Has the memory fetch the runs of the first columns all at once, before they are read one after the other. */
+  #touch(lines: Line[]): void {
+    const { lowered, locals, runDot, blocks, end } = this.#parts;
+    const axis = lowered.axis as Extent;
+    if (size.kind(axis.size) !== 0) return;
+    const { c } = (lines[0] as Line).counters;
+    const stop = locals.i32();
+    local.set(stop, i32.and(end.c, -BLOCK_COLUMNS));
+    i32.lt_u(TOUCHED_COLUMNS, stop);
+    if_(null, () => {
+      local.set(stop, i32.const(TOUCHED_COLUMNS));
+    });
+    local.set(c, i32.const(0));
+    loopWhileBelow(c, stop, BLOCK_COLUMNS, () => {
+      for (const side of ["left", "right"] as const) {
+        if (blocks.shape[side].byColumns) continue;
+        const bytes = axis.max * BYTES[runDot.form[side]];
+        for (const address of this.#addresses(runDot[side], blocks.shape[side], lines).flat())
+          for (let offset = 0; offset < bytes; offset += LINE_BYTES) {
+            i32.load({ align: 1, offset }, address);
+            drop();
+          }
+      }
     });
   }
 
