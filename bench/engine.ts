@@ -8,6 +8,7 @@ import { audit } from "./engine/audit.ts";
 import { limits } from "./engine/limits.ts";
 import { memory } from "./engine/memory.ts";
 import { monteCarlo } from "./engine/monteCarlo.ts";
+import { profile, profileTable } from "./engine/profile.ts";
 import { report } from "./engine/report.ts";
 import { sampling } from "./engine/sampling.ts";
 import { signedPath } from "./engine/signedPath.ts";
@@ -59,9 +60,11 @@ export async function benchEngine({ rounds = 9, only, ...options }: BenchOptions
     inBrowser: await part("browser", () => benchBrowser({ packageDir: dir })),
     simulated: await part("monteCarlo", () => monteCarlo({ cacheDir, rounds })),
   };
+  const profiled = await part("profile", async () => profile(subject));
   const allowed = await part("limits", () => limits(weights, rounds));
   subject.engine.close();
   process.stderr.write(`\n${report(parts)}\n`);
+  if (profiled) process.stderr.write(`\n${profileTable(profiled)}\n`);
   const { speed, audited, batch, sampled, signed, held, threaded, inBrowser, simulated } = parts;
   return {
     ...{ cpu: cpus()[0]?.model ?? "unknown", node: process.version, rounds },
@@ -75,7 +78,7 @@ export async function benchEngine({ rounds = 9, only, ...options }: BenchOptions
     browserOverNode: inBrowser?.browserOverNode ?? null,
     threads2Over1: threaded?.ratio ?? null,
     monteCarloOverNumpy: simulated?.ratio ?? null,
-    ...{ missing, startup, parts, limits: allowed },
+    ...{ missing, startup, parts, limits: allowed, profile: profiled },
   };
 }
 

@@ -7,11 +7,11 @@ import type { DisputeTrace } from "../../packages/node/src/disputes/traces/dispu
 import { localTrace } from "../../packages/node/src/disputes/traces/localTrace.ts";
 import type { TreeSource } from "../../packages/node/src/disputes/tree/treeSource.ts";
 import { type Draws, drawsFrom } from "../../test/support/deep.ts";
+import { stageName } from "../stageNames.ts";
 import { largest } from "../statistics.ts";
 import type { BenchJob } from "./job.ts";
 import { foldOf, lieAt } from "./lie.ts";
 import { type BenchMarket, preimageOf } from "./market.ts";
-import { stageName } from "./stageNames.ts";
 
 const SEED = 6;
 /** Moves of both seats that no game comes near. */

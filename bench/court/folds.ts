@@ -14,11 +14,11 @@ import {
 import { refereeAbi } from "@foldmark/protocol/abi";
 import { type Address, bytesToHex, encodeFunctionData, type Hex, hexToBytes, size } from "viem";
 import { evidenceBytes } from "../../test/support/evidenceCost.ts";
+import { stageName } from "../stageNames.ts";
 import { largest } from "../statistics.ts";
 import type { BenchJob } from "./job.ts";
 import { foldOf, lieAt, otherIndex, valueAt } from "./lie.ts";
 import { type BenchMarket, preimageOf } from "./market.ts";
-import { stageName } from "./stageNames.ts";
 
 /** The most expensive refutation of one fold that was found, beside what the cost model allows it. */
 export type FoldFigures = {

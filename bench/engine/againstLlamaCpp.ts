@@ -6,7 +6,7 @@ import type { Subject } from "./subject.ts";
 export const DECODE_AT = [32, 256, 1_000];
 export const PREFILLS = [64, 256, 512];
 /** Tokens decoded for one measurement. */
-const DECODED = 32;
+export const DECODED = 32;
 
 type Contestant = "ours" | "flashOn" | "flashOff";
 export type Comparison = { ratio: number; milliseconds: Record<Contestant, number> };
