@@ -8,6 +8,8 @@ export type BlockBufferParts = {
   folds: Folds;
   session: SessionFolds;
   segmentOf: number[];
+  /** How many rows pass a segment at the same time. */
+  lanes: number;
   place: (places: (Place | undefined)[]) => void;
 };
 
@@ -17,6 +19,7 @@ export class BlockBuffers {
   readonly #session: SessionFolds;
   /** By fold: the first and the last segment that needs its elements. */
   readonly #life: { first: number; last: number }[];
+  readonly #lanes: number;
   readonly #block: HeldBlock;
   readonly #place: (places: (Place | undefined)[]) => void;
   /** What there is room for, and places relative to the block. */
@@ -24,7 +27,8 @@ export class BlockBuffers {
 
   /** `place` is told where the buffers lie, whenever that changes. */
   constructor(parts: BlockBufferParts) {
-    const { arena, folds, session, segmentOf, place } = parts;
+    const { arena, folds, session, segmentOf, lanes, place } = parts;
+    this.#lanes = lanes;
     this.#block = new HeldBlock(arena, () => this.#settle());
     this.#place = place;
     this.#folds = folds;
@@ -59,10 +63,10 @@ export class BlockBuffers {
     const places = this.#folds.codes.map((code, id) => {
       if (this.#session.storage[id]?.kind !== "transient") return undefined;
       const { first, last } = this.#life[id] as { first: number; last: number };
-      // rows pass a segment one after the other, so what only that segment needs has room for one row
+      // the rows of a lane pass a segment one after the other, so what only that segment needs has room for one of them
       const local = first === last;
       const shape = slotShapeOf(code, history);
-      const bytes = shape.bytes * (local ? 1 : rows);
+      const bytes = shape.bytes * (local ? Math.min(this.#lanes, rows) : rows);
       live = live.filter((block) => block.last >= first);
       let from = 0;
       for (const block of live) {
@@ -72,7 +76,11 @@ export class BlockBuffers {
       live.push({ from, to: from + bytes, last });
       live.sort((a, b) => a.from - b.from);
       total = Math.max(total, from + bytes);
-      return placeAt(from, { ...shape, stepStride: local ? 0 : shape.stepStride }, { by: "slot" });
+      return placeAt(
+        from,
+        { ...shape, stepStride: local && this.#lanes === 1 ? 0 : shape.stepStride },
+        { by: local ? "lane" : "slot" },
+      );
     });
     return { places, bytes: total };
   }

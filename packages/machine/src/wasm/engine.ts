@@ -111,7 +111,7 @@ export async function openWasmWith(
     threads === 1 ? undefined : await openCrew(threads, { arena, kernels: kernelModule, compiled, foldModule });
   if (opened !== undefined) answers.push(...opened.answers);
   const crew = opened?.crew;
-  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels });
+  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels, crew });
   const parts = { program, folds, arena, evaluator, lastStage: new HeldBlock(arena) };
   const engine = new CompiledEngine(parts, { compiled, stepwise, without, answers, identity, crew });
   try {
@@ -172,8 +172,8 @@ class CompiledEngine implements WasmEngine {
       ...program.stages.map(({ steps }) => (size.kind(steps) === 0 ? size.n(steps) : 1)),
     );
     const place = (places: (Place | undefined)[]) => evaluator.settle(places);
-    const segmentOf = evaluator.segmentOf();
-    this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, segmentOf, place });
+    const segments = { segmentOf: evaluator.segmentOf(), lanes: crew?.lanes ?? 1 };
+    this.#buffers = new BlockBuffers({ arena, folds, session: this.#session, ...segments, place });
   }
 
   get usedBytes(): number {

@@ -1,8 +1,7 @@
 import { MachineError } from "../errors.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
-import { isPerStep } from "../validate/stepwise.ts";
 import type { CompiledFold } from "./compile.ts";
-import { MatrixProducts } from "./dots/products.ts";
+import { MatrixProducts, type Sums } from "./dots/products.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
 import { FrameFiller } from "./frameFiller.ts";
@@ -10,7 +9,10 @@ import { HeldBlock } from "./heldBlock.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
 import { copyMatrix, isDense, type Place } from "./places.ts";
+import { type Segment, segmentsOf } from "./segments.ts";
 import type { Site } from "./sites.ts";
+import type { Crew } from "./threads/crew.ts";
+import { SharedRows } from "./threads/sharedRows.ts";
 
 /** Where a session or a whole job has its tensors and folds. */
 export type Scene = {
@@ -40,15 +42,14 @@ export type Row = {
 /** Rows that are computed together: weights are read once for all of them. */
 export const BLOCK_ROWS = 64;
 
-/** Stages between two matrix products: computed row by row, so that their buffers stay in the nearest cache. */
-type Segment = { folds: number[]; dot: boolean };
-
 export type EvaluatorParts = {
   program: Program;
   folds: Folds;
   compiled: CompiledFold[];
   arena: Arena;
   kernels: Kernels;
+  /** Shares the rows of blocks, where there are several threads. */
+  crew: Crew | undefined;
 };
 
 /** Computes folds for blocks of rows. */
@@ -58,6 +59,7 @@ export class Evaluator {
   readonly #arena: Arena;
   readonly #products: MatrixProducts;
   readonly #segments: Segment[];
+  readonly #shared: SharedRows | undefined;
   readonly #frames: FrameFiller;
   readonly #lastFold: number;
   /** Places of the block's own buffers. */
@@ -73,7 +75,7 @@ export class Evaluator {
   /** A step that a tap sees, where it does not lie in one piece. */
   #shown = new Uint8Array(0);
 
-  constructor({ program, folds, compiled, arena, kernels }: EvaluatorParts) {
+  constructor({ program, folds, compiled, arena, kernels, crew }: EvaluatorParts) {
     this.#folds = folds;
     this.#compiled = compiled;
     this.#arena = arena;
@@ -81,7 +83,11 @@ export class Evaluator {
     this.#products = new MatrixProducts({ arena, kernels, dots });
     this.#lastFold = folds.firstOf.at(-1) as number;
     this.#frames = new FrameFiller({ arena, folds, compiled });
-    this.#segments = segmentsOf(program, folds, compiled);
+    this.#segments = segmentsOf(program, folds, {
+      isProduct: (fold) => compiled[fold]?.dot !== undefined,
+      split: crew !== undefined,
+    });
+    this.#shared = crew && new SharedRows({ crew, arena, compiled, frames: this.#frames });
     this.#zeros = new HeldBlock(arena, (base) => {
       this.#frames.zeros = base;
     });
@@ -116,11 +122,12 @@ export class Evaluator {
    * @throws `machine.aborted`
    */
   block(rows: Row[]): void {
-    for (const { folds, dot } of this.#segments) {
+    for (const { folds, dot, independent } of this.#segments) {
       if (dot) {
         this.rows(folds[0] as number, rows);
         continue;
       }
+      if (independent && this.#shareRows(folds, rows)) continue;
       for (const row of rows) {
         this.ask();
         for (const fold of folds) if (row.needs[fold]) this.fold(fold, row);
@@ -135,7 +142,7 @@ export class Evaluator {
     if (needing.length === 0) return;
     const since = this.#now();
     if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
-    else for (const row of needing) this.#run(fold, row, 0);
+    else if (!this.#shareRows([fold], needing)) for (const row of needing) this.#run(fold, row, 0);
     this.#spend(fold, since);
   }
 
@@ -182,16 +189,45 @@ export class Evaluator {
       this.#activations[m] = this.#frames.address(source, row, row.t);
     }
     const { base, stride } = this.#products.compute(dot, this.#activations, this);
+    if (this.#shareRows([fold], rows, { base, stride })) return;
     for (let m = 0; m < rows.length; m++) {
       this.ask();
       this.#run(fold, rows[m] as Row, base + m * stride);
     }
   }
 
+  /**
+   * Computes folds for rows that do not load each other, on all threads. False where there is one thread, or where somebody
+   * looks at a buffer that another row uses again.
+   */
+  #shareRows(folds: number[], rows: Row[], { base, stride }: Sums = { base: 0, stride: 0 }): boolean {
+    if (this.#shared === undefined || rows.length === 1 || this.spent !== undefined) return false;
+    if (rows.some((row) => folds.some((fold) => this.#isSeenInLane(fold, row)))) return false;
+    const most = this.#shared.most(folds);
+    if (most < 2) return false;
+    for (let start = 0; start < rows.length; start += most) {
+      this.ask();
+      const part = rows.slice(start, start + most);
+      this.#shared.run(folds, part, { base: base + start * stride, stride });
+      for (const row of part) for (const fold of folds) if (row.needs[fold]) this.#tell(fold, row);
+    }
+    return true;
+  }
+
+  #isSeenInLane(fold: number, row: Row): boolean {
+    if (this.#placeOf(fold, row).by !== "lane") return false;
+    return row.taps?.[fold] !== undefined || row.sinks.some((sink) => sink.fold === fold);
+  }
+
   #run(fold: number, row: Row, sums: number): void {
     const { run, frame } = this.#compiled[fold] as CompiledFold;
     this.#frames.fill(fold, row, sums);
     run(frame);
+    this.#tell(fold, row);
+  }
+
+  /** Tells whoever wants to know of a step that was computed. */
+  #tell(fold: number, row: Row): void {
     const presence = row.scene.places[fold]?.presence ?? 0;
     if (presence !== 0) this.#arena.bytes[presence + row.t] = 1;
     for (const sink of row.sinks) if (sink.fold === fold) this.copy(sink, row);
@@ -242,19 +278,4 @@ export class Evaluator {
 function neededBy(rows: Row[], fold: number): Row[] {
   for (const { needs } of rows) if (needs[fold] === 0) return rows.filter((row) => row.needs[fold] !== 0);
   return rows;
-}
-
-/** Segments of the stages before the last that have one step for each of a job's. */
-function segmentsOf(program: Program, { firstOf }: Folds, compiled: CompiledFold[]): Segment[] {
-  const segments: Segment[] = [];
-  for (const [stage, decl] of program.stages.slice(0, -1).entries()) {
-    if (!isPerStep(decl)) continue;
-    const first = firstOf[stage] as number;
-    const folds = decl.folds.map((_, fold) => first + fold);
-    const dot = decl.order !== 2 && compiled[first]?.dot !== undefined;
-    const open = segments.at(-1);
-    if (dot || open === undefined || open.dot) segments.push({ folds, dot });
-    else open.folds.push(...folds);
-  }
-  return segments;
 }

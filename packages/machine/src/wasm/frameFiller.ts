@@ -9,6 +9,8 @@ import { type Place, stepStart } from "./places.ts";
 /** Words of a fill in the table. */
 const WIDTH = 4;
 
+const OWN_FRAME = { words: 0, lane: 0 };
+
 /**
  * Fills the frames of folds before they run. Between two folds weights pass through the caches, so what is read here is kept
  * small and in order: a table of numbers, without what stays as it is from row to row.
@@ -23,8 +25,11 @@ export class FrameFiller {
   /** By fold: where its buffer lies, and bytes between slots. */
   readonly #bases: Uint32Array;
   readonly #slotBytes: Uint32Array;
+  /** As slots, of buffers that rows of a lane use in turn. */
+  readonly #laneBytes: Uint32Array;
   /** Address of what `prev` reads before the first step. */
   zeros = 0;
+  #lane = 0;
 
   constructor({ arena, folds, compiled }: { arena: Arena; folds: Folds; compiled: readonly CompiledFold[] }) {
     this.#arena = arena;
@@ -34,6 +39,7 @@ export class FrameFiller {
     this.#starts = new Uint32Array(compiled.length + 1);
     this.#bases = new Uint32Array(compiled.length);
     this.#slotBytes = new Uint32Array(compiled.length);
+    this.#laneBytes = new Uint32Array(compiled.length);
     this.settle([]);
   }
 
@@ -42,7 +48,8 @@ export class FrameFiller {
     const table: number[] = [];
     for (const [id, place] of buffers.entries()) {
       this.#bases[id] = place?.base ?? 0;
-      this.#slotBytes[id] = place?.stepStride ?? 0;
+      this.#slotBytes[id] = place?.by === "slot" ? place.stepStride : 0;
+      this.#laneBytes[id] = place?.by === "lane" ? place.stepStride : 0;
     }
     for (const [id, fills] of this.#fills.entries()) {
       this.#starts[id] = table.length;
@@ -56,22 +63,28 @@ export class FrameFiller {
     this.#table = Uint32Array.from(table);
   }
 
-  /** `sums`: address of what a matrix product gave for this row. */
-  fill(fold: number, row: Row, sums: number): void {
+  /**
+   * Fills a fold's frame, or one so many words behind it for a row in a lane of its own. `sums`: address of what a matrix
+   * product gave for this row.
+   */
+  fill(fold: number, row: Row, sums: number, { words: by, lane } = OWN_FRAME): void {
     const { words } = this.#arena;
     const table = this.#table;
+    this.#lane = lane;
     const end = this.#starts[fold + 1] as number;
     for (let at = this.#starts[fold] as number; at < end; at += WIDTH) {
       const [word, what, of] = [table[at] as number, table[at + 1] as number, table[at + 2] as number];
-      words[word] = what === FILL.sums ? sums : this.#value(what, of, table[at + 3] as number, row);
+      words[by + word] = what === FILL.sums ? sums : this.#value(what, of, table[at + 3] as number, row);
     }
+    this.#lane = 0;
   }
 
   /** Where the elements of a fold at step t of a row's scene begin. */
   address(fold: number, row: Row, t: number): number {
     const place = row.scene.places[fold];
     if (place !== undefined) return stepStart(place, t);
-    return (this.#bases[fold] as number) + row.slot * (this.#slotBytes[fold] as number);
+    const [slotBytes, laneBytes] = [this.#slotBytes[fold] as number, this.#laneBytes[fold] as number];
+    return (this.#bases[fold] as number) + row.slot * slotBytes + this.#lane * laneBytes;
   }
 
   #value(what: number, of: number, size: number, row: Row): number {

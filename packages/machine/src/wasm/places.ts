@@ -4,8 +4,8 @@ import type { FoldCode } from "./sites.ts";
 /** Where the elements of a fold lie. Strides in bytes; `ring` is the number of steps that are kept, or 0 for all. */
 export type Place = {
   base: number;
-  /** Addressed by the step, or by the row's slot in the block that is being computed. */
-  by: "step" | "slot";
+  /** Addressed by the step, by the row's slot in the block that is being computed, or by the lane of rows that share it in turn. */
+  by: "step" | "slot" | "lane";
   ring: number;
   stepStride: number;
   rowStride: number;

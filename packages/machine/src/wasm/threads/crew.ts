@@ -8,6 +8,7 @@ import {
   JOB,
   job,
   MAX_CALLS,
+  MAX_CHUNKS,
   NEXT_CHUNK,
   STATE,
   spinWhile,
@@ -99,6 +100,11 @@ export class Crew {
       Atomics.wait(this.#control, stateOf(helper), STATE.posted, 1);
     }
     this.#await(helper);
+  }
+
+  /** Chunks of calls that are worth planning: a thread that starts late or is disturbed leaves its share to the others. */
+  get lanes(): number {
+    return Math.min(this.threads * 4, MAX_CHUNKS);
   }
 
   /** Calls of fold functions that can be planned before `runCalls`. */

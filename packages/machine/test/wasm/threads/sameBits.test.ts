@@ -27,6 +27,10 @@ function move(engine: Engine, sessions: Session[], pieces: number[]): Uint8Array
   return parts.map((own) => Uint8Array.from(Buffer.concat(own)));
 }
 
+/** A difference of many bytes is not printed: that takes minutes. */
+const firstDifference = (actual: Uint8Array | undefined, expected: Uint8Array | undefined): number =>
+  actual?.length === expected?.length ? (actual?.findIndex((byte, at) => byte !== expected?.[at]) ?? -1) : 0;
+
 const open = (engine: Engine) => engine.open({ request });
 const wantsOf = ({ stages }: Program): Want[] =>
   stages.flatMap(({ folds }, stage) => folds.map((_, fold) => ({ stage, fold, steps: "all" as const })));
@@ -37,11 +41,17 @@ describe.each([2, 3, 4, 8])("%i threads", (threads) => {
     const [expected] = move(alone, [open(alone)], [150]);
     const decode = Array<number>(30).fill(1);
     const [decoded] = move(engine, [open(engine)], [1, ...decode, 70, ...decode, 19]);
-    expect(decoded).toEqual(expected);
-    for (const pieces of [[150], [65, 64, 1, 20]]) expect(move(engine, [open(engine)], pieces)).toEqual([expected]);
+    expect(firstDifference(decoded, expected), "decoded").toBe(-1);
+    for (const pieces of [[150], [65, 64, 1, 20]]) {
+      const [read] = move(engine, [open(engine)], pieces);
+      expect(firstDifference(read, expected), `pieces of ${pieces}`).toBe(-1);
+    }
     const before = engine.usedBytes;
     const many = Array.from({ length: 20 }, () => open(engine));
-    for (const own of move(engine, many, [1, 7, 1, 1, 90])) expect(own).toEqual(expected?.subarray(0, own.length));
+    for (const own of move(engine, many, [1, 7, 1, 1, 90])) {
+      expect(own.length).toBeGreaterThan(0);
+      expect(firstDifference(own, expected?.subarray(0, own.length)), "in a batch").toBe(-1);
+    }
     expect(engine.usedBytes).toBeGreaterThan(before);
     engine.close();
     alone.close();
@@ -54,9 +64,9 @@ describe.each([2, 3, 4, 8])("%i threads", (threads) => {
     move(engine, [session], [100]);
     const rest = expected?.subarray(100 * shape.vocabulary * 4);
     const others = [engine.fork(session), engine.restore(engine.snapshot(session))];
-    for (const bytes of move(engine, others, [50])) expect(bytes).toEqual(rest);
+    for (const bytes of move(engine, others, [50])) expect(firstDifference(bytes, rest)).toBe(-1);
     const [elsewhere] = move(alone, [alone.restore(engine.snapshot(session))], [50]);
-    expect(elsewhere).toEqual(rest);
+    expect(firstDifference(elsewhere, rest)).toBe(-1);
     engine.close();
   });
 
