@@ -1,4 +1,5 @@
 import type { ArgmaxLeaf, ArgmaxTest } from "./argmaxForm.ts";
+import { emitArgmaxOfRun, runOfArgmax } from "./argmaxOfRun.ts";
 import { i32, i32x4, i64, i64x2, if_, type Local, type Locals, local, loopWhileBelow, select, v128 } from "./asm.ts";
 import type { Node } from "./graph.ts";
 import { ofType } from "./ranges.ts";
@@ -15,6 +16,8 @@ export type ArgmaxParts = {
   counter: Local<"i32">;
   /** Where whole turns end. */
   end: Local<"i32">;
+  /** The local of an address from outside the loop. */
+  addressOf(node: Node): Local<"i32">;
 };
 
 /** Finds the greatest of the candidates of whole turns, where it stands first, skipping what cannot win. */
@@ -25,7 +28,9 @@ export function emitArgmax(parts: ArgmaxParts, into: Best): void {
   local.set(into.at, i32.const(0));
   const [test] = tests;
   const isPlain = tests.length === 1 && test !== undefined && "bound" in test && test.bound === root && isNarrow(root);
-  if (isPlain) emitByLanes(parts, into);
+  const run = runOfArgmax(root);
+  if (isPlain && run !== undefined) emitArgmaxOfRun({ ...parts, run: run.run, base: parts.addressOf(run.base) }, into);
+  else if (isPlain) emitByLanes(parts, into);
   else emitBySkipping(parts, into);
 }
 

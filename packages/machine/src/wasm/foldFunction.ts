@@ -262,7 +262,9 @@ class FoldEmitter {
     if (argmax !== undefined) {
       const whole = this.#wholeTurns(end);
       this.#eachLeaf(argmax, (leaf, vectors) => {
-        emitArgmax({ locals: this.#locals, vectors, leaf, counter: this.#counters.k, end: whole }, { best, at });
+        const counter = this.#counters.k;
+        const addressOf = (node: Node) => this.#scalars.addressOf(node);
+        emitArgmax({ locals: this.#locals, vectors, leaf, counter, end: whole, addressOf }, { best, at });
       });
     }
     loopWhileBelow(this.#counters.k, end, 1, () => {

@@ -1,5 +1,6 @@
 import { MachineError } from "../../errors.ts";
 import type { KernelFamily } from "../kernelFamily.ts";
+import { argmaxAnswers } from "./argmax.ts";
 import { arithmeticAnswers } from "./arithmetic.ts";
 import type { Bench, KnownAnswer } from "./knownAnswer.ts";
 import { matrixAnswers } from "./matrix.ts";
@@ -10,7 +11,8 @@ import { vectorAnswers } from "./vectors.ts";
 export const knownAnswers = (bench: Bench): KnownAnswer[] => [
   ...arithmeticAnswers(bench),
   ...matrixAnswers(bench),
-  ...runAnswers(bench),
+  ...runAnswers(),
+  ...argmaxAnswers(),
   ...vectorAnswers(),
 ];
 
