@@ -2,50 +2,55 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SliceSize } from "../src/engine/sliceSize.ts";
 
+/** Slices that have seen streams and prompts go by at such speeds. */
+function aSliceSize({ streamMs = 3, readMs = 2.5 } = {}): SliceSize {
+  const slices = new SliceSize();
+  slices.note({ streams: 8, reading: 0, ms: 8 * streamMs });
+  slices.note({ streams: 0, reading: 64, ms: 64 * readMs });
+  return slices;
+}
+
 describe("SliceSize", () => {
-  it("reads a whole block while nothing streams", () => {
-    const slices = new SliceSize();
-    slices.note({ rows: 64, reading: 64, ms: 10_000 });
-    expect(slices.tokens({ streams: 0, share: 1, spentMs: 0 })).toBe(64);
-  });
-
   it.each([
-    { behaviour: "as much as fits into 75 ms", streams: 1, rowMs: 2.7, tokens: 26 },
-    { behaviour: "less beside more streams", streams: 8, rowMs: 2.7, tokens: 19 },
-    { behaviour: "half of it where two models take turns", streams: 1, share: 2, rowMs: 2.7, tokens: 12 },
-    { behaviour: "less after what has kept its streams waiting", streams: 1, spentMs: 30, rowMs: 2.7, tokens: 15 },
-    { behaviour: "no more than a block with its streams", streams: 8, rowMs: 0.1, tokens: 56 },
-    { behaviour: "a little, however slow it is", streams: 60, rowMs: 5, tokens: 4 },
-  ])("reads $behaviour", ({ streams, share = 1, spentMs = 0, rowMs, tokens }) => {
-    const slices = new SliceSize();
-    slices.note({ rows: 64, reading: 64, ms: 64 * rowMs });
-    expect(slices.tokens({ streams, share, spentMs })).toBe(tokens);
+    { behaviour: "a whole block while nothing streams", streams: 0, tokens: 64 },
+    { behaviour: "a whole block while nothing streams, however slow it is", streams: 0, readMs: 100, tokens: 64 },
+    { behaviour: "as much as fits into 75 ms", streams: 1, tokens: 28 },
+    { behaviour: "less beside more streams", streams: 8, tokens: 20 },
+    { behaviour: "half of it where two models take turns", streams: 1, share: 2, tokens: 13 },
+    { behaviour: "less after what has kept its streams waiting", streams: 1, spentMs: 30, tokens: 16 },
+    { behaviour: "no more than a block with its streams", streams: 8, streamMs: 0.1, readMs: 0.1, tokens: 56 },
+    { behaviour: "a little, however slow it is", streams: 60, tokens: 4 },
+  ])("reads $behaviour", ({ streams, share = 1, spentMs = 0, tokens, ...speeds }) => {
+    expect(aSliceSize(speeds).tokens({ streams, share, spentMs })).toBe(tokens);
   });
 
-  it("starts small, goes by what decoding takes, and then by what reading takes", () => {
+  it("starts small, and takes prompts for as slow as streams until one was read", () => {
     const slices = new SliceSize();
     const tokens = () => slices.tokens({ streams: 1, share: 1, spentMs: 0 });
     const sizes = [tokens()];
-    slices.note({ rows: 1, reading: 0, ms: 5 });
+    slices.note({ streams: 1, reading: 0, ms: 5 });
     sizes.push(tokens());
-    slices.note({ rows: 16, reading: 15, ms: 32 });
+    slices.note({ streams: 1, reading: 14, ms: 5 + 14 * 2 });
     sizes.push(tokens());
-    slices.note({ rows: 1, reading: 0, ms: 50 });
-    sizes.push(tokens());
-    expect(sizes).toEqual([4, 14, 36, 36]);
+    expect(sizes).toEqual([4, 14, 35]);
   });
 
-  it("comes to what fits, at whatever speed", () => {
+  it("comes to what fits, at whatever speed and whatever it has seen before", () => {
+    const speed = fc.record({
+      streamMs: fc.double({ min: 0.5, max: 20, noNaN: true }),
+      readMs: fc.double({ min: 0.5, max: 20, noNaN: true }),
+    });
     fc.assert(
-      fc.property(fc.double({ min: 0.5, max: 30, noNaN: true }), fc.integer({ min: 1, max: 20 }), (rowMs, streams) => {
-        const slices = new SliceSize();
-        slices.note({ rows: 64, reading: 64, ms: 64 });
-        for (let call = 0; call < 200; call++) {
+      fc.property(speed, speed, fc.integer({ min: 1, max: 20 }), (before, now, streams) => {
+        const slices = aSliceSize(before);
+        const call = () => {
           const reading = slices.tokens({ streams, share: 1, spentMs: 0 });
-          slices.note({ rows: reading + streams, reading, ms: (reading + streams) * rowMs });
-        }
-        const reading = slices.tokens({ streams, share: 1, spentMs: 0 });
-        expect(reading === 4 || (reading + streams) * rowMs <= 75.5).toBe(true);
+          return { streams, reading, ms: streams * now.streamMs + reading * now.readMs };
+        };
+        for (let calls = 0; calls < 300; calls++) slices.note(call());
+        const { reading, ms } = call();
+        // to a token, since what one takes depends on how many there were
+        expect(reading === 4 || ms - now.readMs <= 75.5, `${reading} tokens in ${ms} ms`).toBe(true);
       }),
     );
   });

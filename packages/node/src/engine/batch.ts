@@ -102,14 +102,14 @@ export class Batch {
   /** One call of the engine. @param share - batches that take turns on this thread, this one included */
   tick({ share }: { share: number }): void {
     const turns = this.#nextTurns(share);
-    const rows = turns.reduce((sum, { steps }) => sum + steps, 0);
     const reading = turns.reduce((sum, { run, steps }) => sum + (run.generation.isReading ? steps : 0), 0);
+    const streams = turns.filter(({ run }) => !run.generation.isReading).length;
     const startedAt = this.#clock();
     const isAborted = () => turns.every(({ run }) => this.#isCancelled(run.id));
     const moves = turns.map(({ run, steps }) => run.generation.move(steps));
     const results = this.#advance(moves, { isAborted });
     const ms = this.#clock() - startedAt;
-    if (!results.some((result) => result instanceof Error)) this.#slices.note({ rows, reading, ms });
+    if (!results.some((result) => result instanceof Error)) this.#slices.note({ streams, reading, ms });
     for (const [at, { run }] of turns.entries()) this.#take(run, results[at] as MoveResult | Error);
   }
 

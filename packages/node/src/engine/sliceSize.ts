@@ -8,11 +8,14 @@ const BLOCK_ROWS = 64;
 /** Tokens of prompts that are read in one call however many streams run, so that every prompt comes to its end. */
 const FEWEST = 4;
 
+/** One call of the engine: tokens that were decoded, and tokens of prompts that were read. */
+export type Call = { streams: number; reading: number; ms: number };
+
 /** How many tokens of prompts one call may read, from what calls have taken until now. */
 export class SliceSize {
-  /** A moving average; unknown before the first call. */
-  #rowMs: number | undefined;
-  #hasRead = false;
+  /** Moving averages: of a token that is decoded beside others, and of one of a prompt. Unknown before the first calls. */
+  #streamMs: number | undefined;
+  #readMs: number | undefined;
 
   /**
    * @param streams - tokens that are decoded in the same call
@@ -21,16 +24,24 @@ export class SliceSize {
    */
   tokens({ streams, share, spentMs }: { streams: number; share: number; spentMs: number }): number {
     if (streams === 0) return BLOCK_ROWS;
-    const fitting = this.#rowMs === undefined ? FEWEST : Math.floor((AIM_MS / share - spentMs) / this.#rowMs) - streams;
+    const streamMs = this.#streamMs ?? this.#readMs;
+    const readMs = this.#readMs ?? this.#streamMs;
+    if (streamMs === undefined || readMs === undefined) return FEWEST;
+    const fitting = Math.floor((AIM_MS / share - spentMs - streams * streamMs) / readMs);
     return Math.max(FEWEST, Math.min(fitting, BLOCK_ROWS - streams));
   }
 
-  /** Learns from a call of `rows` rows, of which `reading` are of prompts. Decoding costs more a row: it counts until something was read. */
-  note({ rows, reading, ms }: { rows: number; reading: number; ms: number }): void {
-    if (reading === 0 && this.#hasRead) return;
-    const known = this.#hasRead === reading > 0 ? this.#rowMs : undefined;
-    const weight = Math.min(0.5, rows / BLOCK_ROWS);
-    this.#rowMs = known === undefined ? ms / rows : (1 - weight) * known + (weight * ms) / rows;
-    this.#hasRead = reading > 0;
+  /** Learns from a call. What streams alone have taken is what they take beside a prompt; the rest is the prompt's. */
+  note({ streams, reading, ms }: Call): void {
+    const rowMs = ms / (streams + reading);
+    if (reading === 0) this.#streamMs = average(this.#streamMs, rowMs, 0.3);
+    else {
+      const rest = (ms - streams * (this.#streamMs ?? rowMs)) / reading;
+      // of more streams each takes less: then too much was taken off
+      this.#readMs = average(this.#readMs, Math.max(rest, rowMs / 2), Math.max(0.1, (0.5 * reading) / BLOCK_ROWS));
+    }
   }
 }
+
+const average = (known: number | undefined, next: number, weight: number): number =>
+  known === undefined ? next : (1 - weight) * known + weight * next;
