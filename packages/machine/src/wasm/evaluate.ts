@@ -54,10 +54,11 @@ export type EvaluatorParts = {
 
 /** Computes folds for blocks of rows. */
 export class Evaluator {
-  readonly #folds: Folds;
   readonly #compiled: CompiledFold[];
   readonly #arena: Arena;
   readonly #products: MatrixProducts;
+  /** By fold that is a matrix product: the fold of its activations. */
+  readonly #sources: Uint32Array;
   readonly #segments: Segment[];
   readonly #shared: SharedRows | undefined;
   readonly #frames: FrameFiller;
@@ -76,11 +77,13 @@ export class Evaluator {
   #shown = new Uint8Array(0);
 
   constructor({ program, folds, compiled, arena, kernels, crew }: EvaluatorParts) {
-    this.#folds = folds;
     this.#compiled = compiled;
     this.#arena = arena;
     const dots = compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
     this.#products = new MatrixProducts({ arena, kernels, dots });
+    this.#sources = Uint32Array.from(compiled, ({ code, dot }) =>
+      dot === undefined ? 0 : (folds.target(code.sites[dot.activations] as Site) as number),
+    );
     this.#lastFold = folds.firstOf.at(-1) as number;
     this.#frames = new FrameFiller({ arena, folds, compiled });
     this.#segments = segmentsOf(program, folds, {
@@ -180,9 +183,9 @@ export class Evaluator {
   }
 
   #matrixProduct(fold: number, rows: Row[]): void {
-    const { code, dot } = this.#compiled[fold] as CompiledFold;
+    const { dot } = this.#compiled[fold] as CompiledFold;
     if (dot === undefined) throw new Error(`fold ${fold} is no matrix product`);
-    const source = this.#folds.target(code.sites[dot.activations] as Site) as number;
+    const source = this.#sources[fold] as number;
     this.#activations.length = rows.length;
     for (let m = 0; m < rows.length; m++) {
       const row = rows[m] as Row;
