@@ -24,9 +24,10 @@ export function argmaxLeaf(graph: Graph, leaf: VectorLeaf, loop: VectorLoop): Ar
   const tests: ArgmaxTest[] = [{ bound, inside: insideOf(bound).inside }];
   if (isExcluding) tests.push({ excluded: predicate, inside: insideOf(predicate).inside });
   tests.sort((a, b) => costOf(a.inside) - costOf(b.inside));
+  const inside = new Set([...leaf.inside, ...tests.flatMap((test) => test.inside)]);
   const outside = new Set([...leaf.outside, ...insideOf(bound).outside]);
   const floor = isExcluding ? literal.range.lo : root.range.lo;
-  return { ...leaf, outside: [...outside], argmax: { floor, tests } };
+  return { root, inside: [...inside].sort((a, b) => a.id - b.id), outside: [...outside], argmax: { floor, tests } };
 }
 
 const costOf = (nodes: readonly Node[]) => nodes.reduce((sum, node) => sum + (isNarrow(node) ? 1 : 4), 0);

@@ -15,7 +15,7 @@ import { type LoopForm, loopFormOf, WORTH_VECTORS } from "./loopForm.ts";
 import { type Lowered, type LoweringOptions, lowerFold, type OperandFacts } from "./lower.ts";
 import type { Arena } from "./memory.ts";
 import { magnitude, ofType, type Range, range } from "./ranges.ts";
-import { type FoldCode, operandOf, shapeKey } from "./sites.ts";
+import { type FoldCode, indexLiterals, operandOf, shapeKey } from "./sites.ts";
 
 /** A slot that is written for every step: what it holds, and where in the frame (in 32-bit words). */
 export type DynamicSlot = { slot: Slot; word: number };
@@ -110,7 +110,7 @@ export function compileFolds(
 
   const functions: Record<string, AsmFunction> = {};
   const shared = new Map<Draft, { name: string; lowered: Lowered; kernel: string }>();
-  for (const group of groups.values()) {
+  for (const group of [...groups.values()].flatMap(byIndexLiterals)) {
     const [first] = group as [Draft, ...Draft[]];
     const lowered = lowerFold(first.code, commonOptions(group));
     const name = `f${Object.keys(functions).length}`;
@@ -164,6 +164,14 @@ function dotStep(
   const wide = bound >= 2n ** 31n;
   const step = { ...form, base: constant.base, packed, columns: paddedColumns(form.terms), wide };
   return { step, sums: range(-bound, bound) };
+}
+
+/** More sets of literals than that share one function all the same. */
+const MOST_INDEX_VARIANTS = 8;
+
+function byIndexLiterals(group: Draft[]): Draft[][] {
+  const variants = Map.groupBy(group, ({ code }) => indexLiterals(code));
+  return variants.size > MOST_INDEX_VARIANTS ? [group] : [...variants.values()];
 }
 
 /** What holds for every fold of a group: equal literals stay literals, ranges are widened to cover all. */

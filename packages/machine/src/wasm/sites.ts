@@ -96,3 +96,20 @@ export function shapeKey(program: Program, code: FoldCode, note: string): string
   const shape = [decl.type, decl.rows, decl.cols, decl.combine, decl.axis, order, steps].join(",");
   return [shape, operands.join("|"), written(body), written(finish), note].join("#");
 }
+
+/**
+ * The literals that indices of loads are computed with. Folds that differ in them are compiled apart where there are few
+ * such sets: what is known of an index decides whether it must be clamped.
+ */
+export function indexLiterals({ body, finish, literals, literalOf }: FoldCode): string {
+  const found = new Set<Expression>();
+  const visit = (node: Expression) => {
+    for (const arg of node.args) {
+      if (arg.op === "literal") found.add(arg);
+      else if (!found.has(arg)) visit(arg);
+    }
+  };
+  for (const node of [...body.nodes, ...(finish?.nodes ?? [])])
+    if (isLoad(node)) for (const index of node.args) visit(index);
+  return [...found].map((node) => literals[literalOf.get(node) as number]).join();
+}

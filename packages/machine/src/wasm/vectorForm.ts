@@ -80,6 +80,6 @@ export function isShiftedRight({ args: [value, count] }: Node, { level }: Vector
 }
 
 /** n of 2^n; undefined for any other value. */
-function log2(value: bigint): number | undefined {
+export function log2(value: bigint): number | undefined {
   return value > 0n && (value & (value - 1n)) === 0n ? value.toString(2).length - 1 : undefined;
 }

@@ -8,6 +8,7 @@ import { emitComparison, emitSelect, pushMask } from "./comparisons.ts";
 import { type LanesParts, LaneValues, type Vector, type Wide } from "./lanes.ts";
 import { emitLoad } from "./loads.ts";
 import { emitNarrowLimbs, narrowLimbsOf, type SpreadLimbs, spreadNarrowLimbs } from "./narrowLimbs.ts";
+import { emitNeighbours, type Neighbours, neighboursOf } from "./neighbours.ts";
 import { emitPhilox } from "./philox.ts";
 import { emitLimbProduct, limbsOf } from "./products.ts";
 import { emitPowerDivision, emitShiftLeft, emitShiftRight, spreadHalf } from "./shifts.ts";
@@ -18,6 +19,7 @@ export class VectorEmitter {
   readonly #values: LaneValues;
   readonly #limbs = new Map<Node, SpreadLimbs>();
 
+  #neighbours = new Map<Node, Neighbours>();
   readonly #halves = new Map<Node, Vector>();
 
   constructor(parts: LanesParts) {
@@ -27,6 +29,7 @@ export class VectorEmitter {
   /** Before the loop: spreads what `inside` needs from outside it. */
   prepare({ inside, outside }: { inside: readonly Node[]; outside: readonly Node[] }): void {
     for (const node of outside) this.#values.spread(node);
+    this.#neighbours = neighboursOf(inside, this.#values.loop);
     for (const node of inside) {
       const limbs = node.op === "mulshr" ? narrowLimbsOf(node, this.#values.loop) : undefined;
       if (limbs !== undefined) this.#limbs.set(node, spreadNarrowLimbs(this.#values, limbs));
@@ -58,9 +61,12 @@ export class VectorEmitter {
         }
         values.set32(node);
         return;
-      case "load":
-        emitLoad(values, node);
+      case "load": {
+        const pair = this.#neighbours.get(node);
+        if (pair === undefined) emitLoad(values, node);
+        else emitNeighbours(values, pair);
         return;
+      }
       case "wrap":
       case "add32":
       case "mul32":
