@@ -14,6 +14,7 @@ export {
   call,
   drop,
   f64,
+  f64x2,
   i8x16,
   i16x8,
   i32,

@@ -137,7 +137,7 @@ export class Graph {
             op,
             args.map((arg) => arg.range),
           ),
-          interpolationRange(op, args) ?? I64,
+          interpolationRange(op, args) ?? normalisedRange(op, args) ?? I64,
         );
     if (values.lo === values.hi) return this.literal(values.lo);
     const same = simplify(op, args);
@@ -192,6 +192,25 @@ function interpolationRange(op: Arithmetic, [first, second]: Node[]): Range | un
     }
   }
   return undefined;
+}
+
+/** `shl(value, length - bitlen(value))`: moves the highest bit of a value to a fixed place. */
+export type Normalised = { value: Node; length: number };
+
+/** Whether a float holds each of the values, and none is 0. */
+export const isFloatable = ({ range: { lo, hi } }: Node): boolean => lo > 0n && hi < 2n ** 52n;
+
+/** Undefined for any other value, and where a float does not hold it. */
+export function normalised({ op, args: [value, count] }: Pick<Node, "op" | "args">): Normalised | undefined {
+  const [length, bits] = count?.args ?? [];
+  if (op !== "shl" || value === undefined || count?.op !== "sub" || length?.op !== "literal") return undefined;
+  if (bits?.op !== "bitlen" || bits.args[0] !== value || !isFloatable(value)) return undefined;
+  return length.value >= bits.range.hi && length.value <= 53n ? { value, length: Number(length.value) } : undefined;
+}
+
+function normalisedRange(op: Arithmetic, args: readonly Node[]): Range | undefined {
+  const found = normalised({ op, args });
+  return found && range(1n << BigInt(found.length - 1), (1n << BigInt(found.length)) - 1n);
 }
 
 const mayWrap = (op: "add" | "sub" | "mul", [a, b]: readonly Node[]): boolean =>

@@ -1,4 +1,4 @@
-import type { Node } from "./graph.ts";
+import { isFloatable, type Node, normalised } from "./graph.ts";
 import { I64, ofType, within } from "./ranges.ts";
 
 export const VECTOR_LANES = 4;
@@ -49,13 +49,14 @@ export function isExpensive(node: Node, loop: VectorLoop): boolean {
   switch (node.op) {
     case "philox":
     case "isqrt":
-    case "bitlen":
     case "mulshr":
       return true;
+    case "bitlen":
+      return !isFloatable(node.args[0] as Node);
     case "udiv":
       return powerOfDivision(node) === undefined;
     case "shl":
-      return !isShiftedLeft(node, loop);
+      return !isShiftedLeft(node, loop) && normalised(node) === undefined;
     case "shr":
       return !isShiftedRight(node, loop);
     default:

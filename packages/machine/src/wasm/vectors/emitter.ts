@@ -1,8 +1,9 @@
 import type { ElementType } from "../../program.ts";
 import { i32x4, i64x2, type Local, local, v128 } from "../asm.ts";
-import type { Node } from "../graph.ts";
+import { isFloatable, type Node, normalised } from "../graph.ts";
 import { isShiftedLeft, isShiftedRight, powerOfDivision } from "../vectorForm.ts";
 import { emitAddress, emitExtremum, emitLanewise, emitProduct } from "./arithmetic.ts";
+import { emitBitLength, emitNormalised } from "./bitLengths.ts";
 import { emitByLanes, extractedLane } from "./byLanes.ts";
 import { emitComparison, emitSelect, pushMask } from "./comparisons.ts";
 import { type LanesParts, LaneValues, type Vector, type Wide } from "./lanes.ts";
@@ -101,8 +102,7 @@ export class VectorEmitter {
         emitSelect(values, node);
         return;
       case "shl":
-        if (isShiftedLeft(node, values.loop)) emitShiftLeft(values, node);
-        else emitByLanes(values, node, "shl");
+        this.#shiftLeft(node);
         return;
       case "shr": {
         const half = this.#halves.get(node);
@@ -122,9 +122,12 @@ export class VectorEmitter {
       case "philox":
         emitPhilox(values, node);
         return;
-      case "isqrt":
       case "bitlen":
-        emitByLanes(values, node, node.op);
+        if (isFloatable(node.args[0] as Node)) emitBitLength(values, node);
+        else emitByLanes(values, node, "bitlen");
+        return;
+      case "isqrt":
+        emitByLanes(values, node, "isqrt");
         return;
       case "literal":
       case "slot":
@@ -134,6 +137,13 @@ export class VectorEmitter {
       default:
         node satisfies never;
     }
+  }
+
+  #shiftLeft(node: Node): void {
+    const found = normalised(node);
+    if (isShiftedLeft(node, this.#values.loop)) emitShiftLeft(this.#values, node);
+    else if (found === undefined) emitByLanes(this.#values, node, "shl");
+    else emitNormalised(this.#values, node, found);
   }
 
   #multiplyAndShift(node: Node): void {
