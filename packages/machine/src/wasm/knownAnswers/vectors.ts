@@ -1,19 +1,17 @@
 import { elementBytes, readElement, saturate } from "../../elements.ts";
-import { type Arithmetic, OPS } from "../../ops.ts";
-import { BYTES, type ElementType, size } from "../../program.ts";
+import { BYTES, size } from "../../program.ts";
 import { arithmetic as reference } from "../../reference/arithmetic.ts";
 import { type AsmFunction, defineFunction, i32, i64, instantiate, type Local, local, loopWhileBelow } from "../asm.ts";
-import { Graph, type Node } from "../graph.ts";
+import { Graph, type Node, type Runs } from "../graph.ts";
 import { arithmetic } from "../lower.ts";
 import { clampInto, ofType, range } from "../ranges.ts";
 import { VECTOR_LANES, type VectorLoop, vectorValues } from "../vectorForm.ts";
 import { VectorEmitter } from "../vectors/emitter.ts";
 import { webAssembly } from "../webassembly.ts";
+import { type Algebra, FORMULAS, type Formula } from "./formulas.ts";
 import { type KnownAnswer, mismatch } from "./knownAnswer.ts";
 
 type Width = "i16" | "i32" | "i64";
-/** `literals` stand for the last operands. */
-type Formula = { op: Arithmetic; literals?: bigint[]; type?: ElementType };
 
 /** Numbers at which lanes carry, saturate or change their sign. */
 const EDGES = [
@@ -32,28 +30,6 @@ const EDGES = [
 ];
 const PAGE_BYTES = 65_536;
 const LOOP: VectorLoop = { variable: "k", level: 3 };
-
-const BINARY = (["add", "sub", "mul", "and", "or", "xor", "min", "max", "eq", "lt", "udiv"] as const).map((op) => ({
-  op,
-}));
-/** Every family of operations that vectors have, and saturation into every type. */
-const FORMULAS: Formula[] = [
-  ...(["i8", "i16", "i32"] as const).map((type): Formula => ({ op: "add", literals: [0n], type })),
-  ...BINARY,
-  { op: "select" },
-  { op: "isqrt" },
-  { op: "bitlen" },
-  { op: "philox" },
-  { op: "udiv", literals: [8n] },
-  ...[1n, 15n, 31n, 32n, 33n, 63n].flatMap((count): Formula[] => [
-    { op: "shl", literals: [count] },
-    { op: "shr", literals: [count] },
-    { op: "mulshr", literals: [count] },
-  ]),
-  // limbs of a factor from outside the loop, of 16 and 31 bits
-  { op: "mulshr", literals: [0x3f_ffff_ffffn, 43n] },
-  { op: "mulshr", literals: [-0x1f_ffff_ffffn, 40n] },
-];
 
 /**
  * Each formula in lanes of each width, over all pairs of edges. They are compiled once for all engines of a thread, over a
@@ -79,20 +55,16 @@ function answerOf(width: Width): KnownAnswer {
     );
     bytes.set(list, i * listBytes);
   }
-  const expected = FORMULAS.map((formula) => operands.map((args) => resultOf(formula, args)));
+  const expected = FORMULAS.map((formula) => resultsOf(formula, operands));
   const check = () => {
     bytes.fill(0, 3 * listBytes);
     compiled.formulas?.(0, 3 * listBytes);
-    for (const [f, { op, literals = [], type = "i64" }] of FORMULAS.entries()) {
+    for (const [f, { what, type = "i64" }] of FORMULAS.entries()) {
       const results = bytes.subarray((3 + f) * listBytes, (4 + f) * listBytes);
       for (const [at, args] of operands.entries()) {
         const actual = readElement(type, results, at);
         if (actual !== expected[f]?.[at])
-          throw mismatch(`vectors of ${width}`, {
-            op,
-            args: [...args, ...literals].map(String),
-            actual: String(actual),
-          });
+          throw mismatch(`vectors of ${width}`, { what, operands: args.map(String), actual: String(actual) });
       }
     }
   };
@@ -108,14 +80,17 @@ function pairs(width: Width): [bigint, bigint, bigint][] {
   );
 }
 
-function resultOf({ op, literals = [], type }: Formula, args: readonly bigint[]): bigint {
-  const operation: (...operands: bigint[]) => bigint = reference[op];
-  return saturate(type ?? "i64", operation(...operandsOf({ op, literals }, args), ...literals));
+function resultsOf({ write, type = "i64" }: Formula, operands: [bigint, bigint, bigint][]): bigint[] {
+  const on: Algebra<bigint> = {
+    literal: (value) => value,
+    apply(op, args) {
+      const operation: (...operands: bigint[]) => bigint = reference[op];
+      return operation(...args);
+    },
+    at: (index) => operands[Number(index)]?.[0] as bigint,
+  };
+  return operands.map(([a, b, c], k) => saturate(type, write(on, { a, b, c, k: BigInt(k) })));
 }
-
-/** The operands that no literal stands for. */
-const operandsOf = <T>({ op, literals = [] }: Formula, all: readonly T[]): T[] =>
-  all.slice(0, OPS[op].operands - literals.length);
 
 /** A function that computes every formula for `count` operands; their three lists lie `count` times 8 bytes apart. */
 function formulasIn(width: Width, count: number): AsmFunction {
@@ -123,18 +98,30 @@ function formulasIn(width: Width, count: number): AsmFunction {
     const graph = new Graph();
     const addresses = [0, 1, 2].map((site) => graph.address({ kind: "base", site }));
     const k = graph.variable("k", LOOP.level, { range: range(0n, BigInt(count) - 1n), below: size.fixed(count) });
-    const operands = addresses.map((address) => {
-      const at = graph.sum32([address, graph.scale32(graph.wrap(k), BYTES[width])]);
-      return graph.load(width, at, { range: ofType[width], runs: { k: address } });
-    });
-    const counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
-    const scalar = (node: Node) => {
-      if (node.op === "literal") i64.const(node.value);
-      else i32.add(source as Local<"i32">, addresses.indexOf(node) * count * 8);
+    const load = (address: Node, index: Node, runs: Runs) => {
+      const offsets = index.op === "add" ? index.args : [index];
+      const terms = offsets.map((offset) => graph.scale32(graph.wrap(offset), BYTES[width]));
+      return graph.load(width, graph.sum32([address, ...terms]), { range: ofType[width], runs });
     };
-    for (const [f, { op, literals = [], type = "i64" }] of FORMULAS.entries()) {
-      const args = [...operandsOf({ op, literals }, operands), ...literals.map((value) => graph.literal(value))];
-      const root = arithmetic(graph, op, args);
+    const [a, b, c] = addresses.map((address) => load(address, k, { k: address })) as [Node, Node, Node];
+    const on: Algebra<Node> = {
+      literal: (value) => graph.literal(value),
+      apply: (op, args) => arithmetic(graph, op, args),
+      at: (index) => load(addresses[0] as Node, index, {}),
+    };
+    const counters = { r: locals.i32(), c: locals.i32(), k: locals.i32() };
+    const scalar = (node: Node): void => {
+      if (node.op === "literal") i64.const(node.value);
+      else if (node.op === "slot32") i32.add(source as Local<"i32">, addresses.indexOf(node) * count * 8);
+      else for (const arg of node.args) scalar(arg);
+      if (node.op === "wrap") i32.wrap_i64();
+      if (node.op === "add32") i32.add();
+      if (node.op !== "scale32") return;
+      i32.const(node.factor);
+      i32.mul();
+    };
+    for (const [f, { write, type = "i64" }] of FORMULAS.entries()) {
+      const root = write(on, { a, b, c, k });
       const values = vectorValues([root], LOOP) ?? { inside: [], outside: [] };
       const vectors = new VectorEmitter({ locals, loop: LOOP, counters, scalar });
       vectors.prepare(values);
