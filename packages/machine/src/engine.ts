@@ -102,6 +102,12 @@ export type Engine = {
   finish(session: Session, job: Job, options?: CallOptions): TensorBytes;
   /** Runs a whole job and returns what is wanted (`steps: "all"`, or "last"). The last stage is evaluated if it is wanted. */
   run(job: Job & { want: Want[] }, options?: CallOptions): MoveResult;
+  /**
+   * Asks for the known answers of its kernels once more, in the code as it has become by now: a compiler replaces it while it
+   * runs. Whoever signs what was computed asks first. A back end without kernels has nothing to ask.
+   * @throws `machine.kernel_mismatch`, whose details name the `family` to do without: nothing that it computed can be believed
+   */
+  checkKernels(): void;
   /** Frees memory. The engine cannot be used afterwards. */
   close(): void;
 };

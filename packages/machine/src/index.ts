@@ -37,6 +37,8 @@ export { isPerStep, type StepwiseReason, stepwiseReasons } from "./validate/step
 export { assertWellFormed, expressionsOf, type FoldExpressions } from "./validate/wellFormed.ts";
 export {
   type Explanation,
+  KERNEL_FAMILIES,
+  type KernelFamily,
   openWasm,
   openWasmWith,
   type ProfiledFold,

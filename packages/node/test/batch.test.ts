@@ -65,7 +65,7 @@ function watched(engine: Engine, onAdvance: (moves: Move[]) => void, onAdvanced 
     ...{ open: (job, room) => engine.open(job, room), fork: (session, options) => engine.fork(session, options) },
     ...{ finish: (session, job) => engine.finish(session, job), sessionBytes: (steps) => engine.sessionBytes(steps) },
     ...{ snapshot: (session) => engine.snapshot(session), restore: (bytes, room) => engine.restore(bytes, room) },
-    close: () => engine.close(),
+    ...{ checkKernels: () => engine.checkKernels(), close: () => engine.close() },
     advance(moves, options) {
       onAdvance(moves);
       const results = engine.advance(moves, options);

@@ -316,7 +316,7 @@ describe("prefill in slices", () => {
       ...{ open: (job, room) => opened.open(job, room), fork: (session, options) => opened.fork(session, options) },
       ...{ finish: (session, job) => opened.finish(session, job), sessionBytes: (count) => opened.sessionBytes(count) },
       ...{ snapshot: (session) => opened.snapshot(session), restore: (bytes, room) => opened.restore(bytes, room) },
-      close: () => opened.close(),
+      ...{ checkKernels: () => opened.checkKernels(), close: () => opened.close() },
       advance(moves) {
         steps.push(...moves.map((move) => move.steps));
         return opened.advance(moves);

@@ -177,6 +177,8 @@ class ReferenceEngine implements Engine {
     return want.map((wanted) => this.#wanted(evaluation, wanted, 0));
   }
 
+  checkKernels(): void {}
+
   close(): void {}
 
   #snapshots(): SnapshotFormat {

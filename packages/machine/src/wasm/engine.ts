@@ -61,11 +61,6 @@ export type WasmEngine = Engine & {
   readonly freeBytes: number;
   /** Kernels that this engine does without: those it was told, and those whose known answers were wrong when it opened. */
   readonly without: ReadonlySet<KernelFamily>;
-  /**
-   * Asks for the known answers once more, in the code as it has become by now: a compiler replaces it while it runs.
-   * @throws `machine.kernel_mismatch`, whose details name the `family` to do without
-   */
-  checkKernels(): void;
   /** How each fold is computed, in the order of the program. */
   explain(): Explanation[];
   /** `explain` with the time that each fold takes while `work` uses this engine. Measuring costs a few percent. */

@@ -13,11 +13,11 @@ function memoryLimitBytes(): number {
 
 /** Opens the engine of a back end. The reference has one thread whatever is asked for. */
 export async function openBackend(
-  { backend, threads }: Pick<WorkerStart, "backend" | "threads">,
+  { backend, threads, without }: Pick<WorkerStart, "backend" | "threads" | "without">,
   program: Program,
   constants: ConstantSource,
 ): Promise<Engine> {
   if (backend === "reference") return openReference(program, constants);
   const { openWasmWith } = await import("@foldmark/machine");
-  return openWasmWith(program, constants, { threads, memoryLimitBytes: memoryLimitBytes() });
+  return openWasmWith(program, constants, { threads, without, memoryLimitBytes: memoryLimitBytes() });
 }

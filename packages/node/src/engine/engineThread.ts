@@ -1,9 +1,12 @@
 import { Worker } from "node:worker_threads";
+import { KERNEL_FAMILIES, type KernelFamily } from "@foldmark/machine";
 import { FoldmarkError } from "@foldmark/protocol";
 import type { Logger } from "@foldmark/service";
 import type { Completion, EngineListener, EngineRun } from "./answerEngine.ts";
 import { Cancellations } from "./cancellations.ts";
 import type { FromWorker, ToWorker, WorkerStart } from "./messages.ts";
+
+type ThreadStart = Omit<WorkerStart, "cancelled" | "without">;
 
 /** What is computed, with what its request says of a chat. */
 export type Order = Omit<Extract<ToWorker, { type: "run" }>, "type" | "id">;
@@ -23,7 +26,9 @@ const RESTART_DELAYS_MS = [0, 500, 2_000, 10_000];
  * A thread that computes. When it dies, what ran in it fails with `engine.failed` and another thread is started.
  */
 export class EngineThread {
-  readonly #start: WorkerStart;
+  readonly #start: Omit<WorkerStart, "without">;
+  /** Kernels that this machine was seen to compute wrongly. */
+  readonly #without = new Set<KernelFamily>();
   readonly #cancelled = new Cancellations();
   readonly #log: Logger;
   readonly #pending = new Map<number, Pending>();
@@ -33,14 +38,14 @@ export class EngineThread {
   #deaths = 0;
   #isClosed = false;
 
-  private constructor(start: Omit<WorkerStart, "cancelled">, log: Logger) {
+  private constructor(start: ThreadStart, log: Logger) {
     this.#log = log;
     this.#start = { ...start, cancelled: this.#cancelled.shared };
     this.#ready = this.#spawn();
   }
 
   /** Loads all packages. @throws what the thread throws while it loads */
-  static async open(start: Omit<WorkerStart, "cancelled">, { log }: { log: Logger }): Promise<EngineThread> {
+  static async open(start: ThreadStart, { log }: { log: Logger }): Promise<EngineThread> {
     const thread = new EngineThread(start, log);
     const first = thread.#ready;
     thread.#isClosed = true; // what cannot be loaded once cannot be loaded again
@@ -125,7 +130,8 @@ export class EngineThread {
   }
 
   #spawn(): Promise<Worker> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: this.#start });
+    const workerData: WorkerStart = { ...this.#start, without: [...this.#without] };
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData });
     this.#worker = worker;
     const { promise, resolve, reject } = Promise.withResolvers<Worker>();
     let cause: unknown;
@@ -145,9 +151,14 @@ export class EngineThread {
   }
 
   #restart(cause: unknown): void {
+    const family = wrongKernel(cause);
+    if (family !== undefined) this.#without.add(family);
     this.#failAll("The engine stopped while it worked on this.");
     const delayMs = RESTART_DELAYS_MS[Math.min(this.#deaths++, RESTART_DELAYS_MS.length - 1)];
-    this.#log.error({ err: cause, deaths: this.#deaths, delayMs }, "the engine's thread died and is started again");
+    this.#log.error(
+      { err: cause, deaths: this.#deaths, delayMs, without: [...this.#without] },
+      "the engine's thread died and is started again",
+    );
     const { promise, resolve } = Promise.withResolvers<void>();
     setTimeout(resolve, delayMs).unref();
     this.#ready = promise.then(() => this.#spawn());
@@ -160,6 +171,14 @@ export class EngineThread {
         new FoldmarkError("engine.failed", message, { hint: "Nothing was charged. Ask again." }),
       );
   }
+}
+
+/** The kernels that an engine found wrong, if that is why its thread ended. */
+function wrongKernel(cause: unknown): KernelFamily | undefined {
+  if (!(cause instanceof Error && "code" in cause && "details" in cause)) return undefined;
+  if (cause.code !== "machine.kernel_mismatch") return undefined;
+  const { family } = cause.details as { family?: unknown };
+  return KERNEL_FAMILIES.find((known) => known === family);
 }
 
 const outOfMemory = () =>

@@ -1,3 +1,4 @@
+import type { KernelFamily } from "@foldmark/machine";
 import type { AssetId } from "@foldmark/protocol";
 
 /** What the engine's thread is told when it starts. */
@@ -6,6 +7,8 @@ export type WorkerStart = {
   backend: "wasm" | "reference";
   /** Threads of each engine, this one included. */
   threads: number;
+  /** Kernels to do without, because this machine was seen to compute them wrongly. */
+  without: readonly KernelFamily[];
   /** Of `Cancellations`. */
   cancelled: SharedArrayBuffer;
 };

@@ -2,7 +2,7 @@
 // simulation is computed in one go.
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import type { Engine } from "@foldmark/machine";
-import { type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
+import { type AnsweredJob, type BuiltModel, families, openPackage, runWhole } from "@foldmark/workloads";
 import { openBackend } from "./backend.ts";
 import { Batch, type BatchListener } from "./batch.ts";
 import { Cancellations } from "./cancellations.ts";
@@ -66,9 +66,9 @@ function handle(message: ToWorker): void {
   try {
     if (message.type === "run") run(message);
     else {
-      const batch = loaded.values().find(({ batch }) => batch.has(id))?.batch;
-      if (message.type === "abort") batch?.remove(id);
-      else if (batch) complete(id, batch.finish(id, message));
+      const known = loaded.values().find(({ batch }) => batch.has(id));
+      if (message.type === "abort") known?.batch.remove(id);
+      else if (known) complete(known.engine, id, known.batch.finish(id, message));
     }
   } catch (error) {
     // what nobody foresaw may have left the engine in any state: the thread ends, and another one starts clean
@@ -82,9 +82,11 @@ function run({ id, asset, payer, request, chat }: Extract<ToWorker, { type: "run
   if (!known) throw new Error(`${asset} is not loaded`);
   const { engine, model, batch } = known;
   if (chat) batch.add({ id, payer, model, request, ...chat });
-  else complete(id, runWhole(engine, { model, request, isAborted: () => isCancelled(id) }));
+  else complete(engine, id, runWhole(engine, { model, request, isAborted: () => isCancelled(id) }));
 }
 
-function complete(id: number, { T, request, claimed }: { T: number; request: Uint8Array[]; claimed: Uint8Array[] }) {
+/** What is completed will be signed: not what a machine computed that has begun to compute wrongly. */
+function complete(engine: Engine, id: number, { T, request, claimed }: AnsweredJob): void {
+  engine.checkKernels();
   post({ type: "completed", id, T, request, claimed });
 }
