@@ -8,7 +8,7 @@ const LINE = 16;
 export const NEXT_CHUNK = 0;
 /** The job: `JOB_WORDS` words. Written only while no helper runs. */
 export const JOB = LINE;
-export const ARGUMENTS = 10;
+export const ARGUMENTS = 8;
 /**
  * `runs`: the number of a kernel, or `FOLDS`. `counted`: the kernel's argument that says how many items it takes.
  * Then the kernel's arguments for all items, and what one item adds to each.
@@ -35,7 +35,7 @@ export const controlBytes = (helpers: number): number => stateOf(helpers) * 4;
 export const STATE = { idle: 0, asleep: 1, posted: 2, running: 3, awaited: 4, lost: 5 } as const;
 
 /** Spinning longer than this against another process that owns the core costs more than any wake-up. */
-const SPIN_MS = 0.02;
+export const SPIN_MS = 0.02;
 const pause: () => void = Reflect.get(Atomics, "pause") ?? (() => undefined);
 
 /** Watches a word for at most 20 microseconds while it has this value, and returns what it is then. */

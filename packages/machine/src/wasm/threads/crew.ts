@@ -1,5 +1,5 @@
 import { MachineError } from "../../errors.ts";
-import { type Functions, runChunks } from "./chunks.ts";
+import { type Functions, type KernelFunction, runChunks } from "./chunks.ts";
 import {
   CALLS,
   chunkEnd,
@@ -10,6 +10,7 @@ import {
   MAX_CALLS,
   MAX_CHUNKS,
   NEXT_CHUNK,
+  SPIN_MS,
   STATE,
   spinWhile,
   stateOf,
@@ -84,8 +85,14 @@ export class Crew {
 
   /** Runs a kernel on all threads. @throws `machine.thread_lost` */
   run(kernelJob: KernelJob): void {
-    this.#write(kernelJob);
-    this.#share();
+    const asked = this.#askedNow();
+    const { kernel, arguments: values } = kernelJob;
+    // in one piece it reads memory from one end to the other
+    if (asked.length === 0) (this.#functions.kernels[kernel] as KernelFunction)(...values);
+    else {
+      this.#write(kernelJob);
+      this.#share(asked);
+    }
   }
 
   /** Runs a kernel on one helper alone. @throws `machine.thread_lost` */
@@ -128,7 +135,7 @@ export class Crew {
     this.#control[JOB + job.chunks] = this.#chunks;
     this.#calls = 0;
     this.#chunks = 0;
-    this.#share();
+    this.#share(this.#askedNow());
   }
 
   close(): void {
@@ -149,17 +156,25 @@ export class Crew {
     }
   }
 
-  #share(): void {
+  /** Helpers that are worth asking. @throws `machine.thread_lost` */
+  #askedNow(): number[] {
     if (this.#lost !== undefined) throw this.#lostError(this.#lost);
+    return this.#helpers.filter((helper) => this.#asking[helper]?.isWorthTrying());
+  }
+
+  #share(asked: readonly number[]): void {
     Atomics.store(this.#control, NEXT_CHUNK, 0);
-    const asked = this.#helpers.filter((helper) => this.#asking[helper]?.isWorthTrying());
     for (const helper of asked) this.#post(helper);
-    runChunks(this.#control, this.#functions);
+    const startedAt = performance.now();
+    const done = runChunks(this.#control, this.#functions);
+    const doneAt = performance.now();
+    // whoever works on a core of its own is done at most a chunk later
+    const patience = (2 * (doneAt - startedAt)) / Math.max(1, done) + SPIN_MS;
     for (const helper of asked) {
       const state = Atomics.compareExchange(this.#control, stateOf(helper), STATE.posted, STATE.idle);
       const hasCome = state !== STATE.posted;
-      this.#asking[helper]?.tried(hasCome);
       if (hasCome) this.#await(helper);
+      this.#asking[helper]?.tried(hasCome && done > 0 && performance.now() - doneAt <= patience);
     }
   }
 

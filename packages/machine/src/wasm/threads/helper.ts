@@ -38,7 +38,7 @@ function help(): void {
   if (Atomics.compareExchange(control, state, STATE.posted, STATE.running) !== STATE.posted) return;
   let next: number = STATE.lost;
   try {
-    runChunks(control, functions);
+    if (runChunks(control, functions) > 0) spinning.tried(true); // the driver is at work, and soon posts the next one
     next = STATE.idle;
   } finally {
     if (Atomics.exchange(control, state, next) === STATE.awaited) Atomics.notify(control, state);

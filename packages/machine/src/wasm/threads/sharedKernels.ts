@@ -4,9 +4,9 @@ import { exportName, type FormKernels, type Kernels } from "../kernels.ts";
 import type { Crew, KernelJob } from "./crew.ts";
 
 /** Chunks a thread: one that starts late or is disturbed leaves its share to the others. */
-const CHUNKS_PER_THREAD = 4;
+const CHUNKS_PER_THREAD = 2;
 /** Less work than this, in weights read times rows, is done before another thread has heard of it. */
-const LEAST_CHUNK = 8_192;
+const LEAST_CHUNK = 32_768;
 
 /** Kernels whose calls are divided, and bytes of their sums. */
 const DIVIDED = { dotRows: 4, dotRowsWide: 8 } as const;

@@ -3,7 +3,15 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { openWasmWith, programBuilder } from "../../../src/index.ts";
-import { type AsmFunction, compileModule, defineFunction, i32, type Local } from "../../../src/wasm/asm.ts";
+import {
+  type AsmFunction,
+  compileModule,
+  defineFunction,
+  forLoop,
+  i32,
+  type Local,
+  local,
+} from "../../../src/wasm/asm.ts";
 import { compileKernelModule, exportName } from "../../../src/wasm/kernels.ts";
 import { mismatches } from "../../../src/wasm/knownAnswers/index.ts";
 import { matrixAnswers } from "../../../src/wasm/knownAnswers/matrix.ts";
@@ -11,11 +19,15 @@ import { Arena } from "../../../src/wasm/memory.ts";
 import { Crew, type KernelJob } from "../../../src/wasm/threads/crew.ts";
 import { kernelsOfHelper } from "../../../src/wasm/threads/sharedKernels.ts";
 
-/** Arguments: address, value, count. What a call of several items writes, each of them alone shows. */
-const writeWord = (times: number): AsmFunction =>
-  defineFunction({ in: ["i32", "i32", "i32"], out: [] }, (args) => {
-    const [address, value] = args as [Local<"i32">, Local<"i32">];
-    i32.store({}, address, i32.mul(value, times));
+/** Arguments: address, value, count. Writes `times * value`, `times * (value + 1)` and so on. */
+const writeWords = (times: number): AsmFunction =>
+  defineFunction({ in: ["i32", "i32", "i32"], out: [] }, (args, locals) => {
+    const [address, value, count] = args as [Local<"i32">, Local<"i32">, Local<"i32">];
+    forLoop(locals.i32(), count, 1, () => {
+      i32.store({}, address, i32.mul(value, times));
+      local.set(address, i32.add(address, 4));
+      local.set(value, i32.add(value, 1));
+    });
   });
 const divide: AsmFunction = defineFunction({ in: ["i32", "i32", "i32"], out: [] }, (args) => {
   const [address, value] = args as [Local<"i32">, Local<"i32">];
@@ -26,8 +38,8 @@ const divide: AsmFunction = defineFunction({ in: ["i32", "i32", "i32"], out: [] 
 async function crewOf(threads: number, helperFunction: AsmFunction) {
   const arena = new Arena(2 ** 24, { shared: true });
   const { compiled } = compileModule(arena.memory, { f: helperFunction });
-  const driver = (address = 0, value = 0) => {
-    arena.words[address / 4] = value;
+  const driver = (address = 0, value = 0, count = 0) => {
+    for (let n = 0; n < count; n++) arena.words[address / 4 + n] = value + n;
   };
   const crew = await Crew.start(threads, { kernels: [driver], folds: [] }, { kernels: compiled, folds: compiled });
   return { arena, crew };
@@ -45,19 +57,20 @@ const lost = expect.objectContaining({ code: "machine.thread_lost" });
 
 describe("a crew", () => {
   it.each([2, 5])("does every item of every job once, with %i threads", async (threads) => {
-    const { arena, crew } = await crewOf(threads, writeWord(1));
+    const { arena, crew } = await crewOf(threads, writeWords(1));
     for (const items of [1, 2, 3, 7, 40, 300]) {
       for (let again = 0; again < 200; again++) {
         arena.words.fill(0);
-        crew.run(job(items));
-        expect(written(arena, 301), `${items} items`).toEqual([...thousands(items), ...Array(301 - items).fill(0)]);
+        crew.run(job(items, 1 + (again % 3)));
+        const expected = [...thousands(items), ...Array<number>(301 - items).fill(0)];
+        expect(written(arena, 301).join(), `${items} items`).toBe(expected.join());
       }
     }
     crew.close();
   });
 
   it("has a helper do a job alone", async () => {
-    const { arena, crew } = await crewOf(3, writeWord(7));
+    const { arena, crew } = await crewOf(3, writeWords(7));
     for (const helper of crew.helpers) {
       crew.runOn(helper, job(3));
       expect(written(arena, 3)).toEqual([7000, 7007, 7014]);
@@ -75,7 +88,7 @@ describe("a crew", () => {
   });
 
   it("does everything itself while a helper's end is not known, and fails once it is", async () => {
-    const { arena, crew } = await crewOf(2, writeWord(1));
+    const { arena, crew } = await crewOf(2, writeWords(1));
     crew.close();
     const run = () => crew.run(job(9));
     run();
