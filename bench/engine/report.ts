@@ -90,7 +90,8 @@ function rowsOf({ speed, audited, batch, sampled, signed, held, threaded, inBrow
   return rows;
 }
 
-const ms = (milliseconds: number): string => `${milliseconds.toPrecision(3)} ms`;
+const ms = (milliseconds: number): string =>
+  `${milliseconds < 100 ? milliseconds.toPrecision(3) : milliseconds.toFixed(0)} ms`;
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 /** Whether llama.cpp multiplies bytes here by instructions that take four products at once. */
