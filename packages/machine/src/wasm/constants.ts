@@ -52,9 +52,14 @@ export function placeConstants(
     if (bytes.buffer !== into.buffer) into.set(bytes);
     return into;
   };
+  // matrices first, one behind the other: neighbours can be multiplied as one
+  const bases: number[] = [];
+  for (const isMatrix of [true, false])
+    for (const [index, shape] of packed.entries())
+      if ((shape !== undefined) === isMatrix) bases[index] = arena.allocate(shape?.bytes ?? bytesOf(index));
   return program.constants.map((decl, index) => {
     const shape = packed[index];
-    const base = arena.allocate(shape?.bytes ?? bytesOf(index));
+    const base = bases[index] as number;
     if (shape === undefined) return { base, range: exactRange(decl.type, read(index, base)) };
     // a matrix is at most as long as its panels: read to their end, it is behind whatever is packed of it
     const from = base + shape.bytes - bytesOf(index);

@@ -1,7 +1,8 @@
 import { MachineError } from "../errors.ts";
 import { BYTES, type Program, sizeAt } from "../program.ts";
 import type { CompiledFold } from "./compile.ts";
-import { MatrixProducts, type Sums } from "./dots/products.ts";
+import { type JoinedSegment, joinProducts, type Product } from "./dots/joined.ts";
+import { MatrixProducts, type Sums, sumBytesOf } from "./dots/products.ts";
 import type { Folds } from "./folds.ts";
 import { MISSING_OFFSET } from "./frame.ts";
 import { FrameFiller } from "./frameFiller.ts";
@@ -9,7 +10,7 @@ import { HeldBlock } from "./heldBlock.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Arena } from "./memory.ts";
 import { copyMatrix, isDense, type Place } from "./places.ts";
-import { type Segment, segmentsOf } from "./segments.ts";
+import { segmentsOf } from "./segments.ts";
 import type { Site } from "./sites.ts";
 import type { Crew } from "./threads/crew.ts";
 import { SharedRows } from "./threads/sharedRows.ts";
@@ -57,9 +58,9 @@ export class Evaluator {
   readonly #compiled: CompiledFold[];
   readonly #arena: Arena;
   readonly #products: MatrixProducts;
-  /** By fold that is a matrix product: the fold of its activations. */
-  readonly #sources: Uint32Array;
-  readonly #segments: Segment[];
+  /** By fold: the matrix product that it is. */
+  readonly #productOf: (Product | undefined)[];
+  readonly #segments: JoinedSegment[];
   readonly #shared: SharedRows | undefined;
   readonly #frames: FrameFiller;
   readonly #lastFold: number;
@@ -79,17 +80,17 @@ export class Evaluator {
   constructor({ program, folds, compiled, arena, kernels, crew }: EvaluatorParts) {
     this.#compiled = compiled;
     this.#arena = arena;
-    const dots = compiled.flatMap(({ dot }) => (dot === undefined ? [] : [dot]));
-    this.#products = new MatrixProducts({ arena, kernels, dots });
-    this.#sources = Uint32Array.from(compiled, ({ code, dot }) =>
-      dot === undefined ? 0 : (folds.target(code.sites[dot.activations] as Site) as number),
+    this.#productOf = compiled.map(
+      ({ code, dot }) => dot && { dot, source: folds.target(code.sites[dot.activations] as Site) as number },
     );
     this.#lastFold = folds.firstOf.at(-1) as number;
     this.#frames = new FrameFiller({ arena, folds, compiled });
-    this.#segments = segmentsOf(program, folds, {
-      isProduct: (fold) => compiled[fold]?.dot !== undefined,
-      split: crew !== undefined,
-    });
+    const isProduct = (fold: number) => this.#productOf[fold] !== undefined;
+    const segments = segmentsOf(program, folds, { isProduct, split: crew !== undefined });
+    this.#segments = joinProducts(segments, (fold) => this.#productOf[fold]);
+    const products = [...this.#productOf, ...this.#segments.map(({ product }) => product)];
+    const dots = products.flatMap((product) => product?.dot ?? []);
+    this.#products = new MatrixProducts({ arena, kernels, dots });
     this.#shared = crew && new SharedRows({ crew, arena, compiled, frames: this.#frames });
     this.#zeros = new HeldBlock(arena, (base) => {
       this.#frames.zeros = base;
@@ -102,10 +103,14 @@ export class Evaluator {
     this.#frames.settle(buffers);
   }
 
-  /** By fold number: the segment it is computed in. */
+  /** By fold number: when it is computed. Folds of one number are computed row by row, before those of the next. */
   segmentOf(): number[] {
     const of: number[] = [];
-    for (const [segment, { folds }] of this.#segments.entries()) for (const fold of folds) of[fold] = segment;
+    let number = 0;
+    for (const { folds, product } of this.#segments) {
+      for (const fold of folds) of[fold] = product === undefined ? number : number++;
+      if (product === undefined) number++;
+    }
     return of;
   }
 
@@ -125,9 +130,10 @@ export class Evaluator {
    * @throws `machine.aborted`
    */
   block(rows: Row[]): void {
-    for (const { folds, dot, independent } of this.#segments) {
-      if (dot) {
-        this.rows(folds[0] as number, rows);
+    for (const { folds, product, independent } of this.#segments) {
+      if (product !== undefined) {
+        if (folds.length > 1 && areNeeded(rows, folds)) this.#matrixProducts(folds, product, rows);
+        else for (const fold of folds) this.rows(fold, rows);
         continue;
       }
       if (independent && this.#shareRows(folds, rows)) continue;
@@ -143,9 +149,13 @@ export class Evaluator {
     this.ask();
     const needing = neededBy(rows, fold);
     if (needing.length === 0) return;
+    const product = this.#productOf[fold];
+    if (product !== undefined) {
+      this.#matrixProducts([fold], product, needing);
+      return;
+    }
     const since = this.#now();
-    if ((this.#compiled[fold] as CompiledFold).dot !== undefined) this.#matrixProduct(fold, needing);
-    else if (!this.#shareRows([fold], needing)) for (const row of needing) this.#run(fold, row, 0);
+    if (!this.#shareRows([fold], needing)) for (const row of needing) this.#run(fold, row, 0);
     this.#spend(fold, since);
   }
 
@@ -156,10 +166,13 @@ export class Evaluator {
 
   /** Computes one fold for one row. */
   fold(fold: number, row: Row): void {
-    const { dot } = this.#compiled[fold] as CompiledFold;
+    const product = this.#productOf[fold];
+    if (product !== undefined) {
+      this.#matrixProducts([fold], product, [row]);
+      return;
+    }
     const since = this.#now();
-    if (dot === undefined) this.#run(fold, row, 0);
-    else this.#matrixProduct(fold, [row]);
+    this.#run(fold, row, 0);
     this.#spend(fold, since);
   }
 
@@ -182,16 +195,25 @@ export class Evaluator {
     if (this.spent !== undefined) this.spent[fold] = (this.spent[fold] ?? 0) + performance.now() - since;
   }
 
-  #matrixProduct(fold: number, rows: Row[]): void {
-    const { dot } = this.#compiled[fold] as CompiledFold;
-    if (dot === undefined) throw new Error(`fold ${fold} is no matrix product`);
-    const source = this.#sources[fold] as number;
+  /** Computes a product, and finishes the folds whose sums stand in it one behind the other. */
+  #matrixProducts(folds: readonly number[], { dot, source }: Product, rows: Row[]): void {
+    let since = this.#now();
     this.#activations.length = rows.length;
     for (let m = 0; m < rows.length; m++) {
       const row = rows[m] as Row;
       this.#activations[m] = this.#frames.address(source, row, row.t);
     }
-    const { base, stride } = this.#products.compute(dot, this.#activations, this);
+    const sums = this.#products.compute(dot, this.#activations, this);
+    for (const fold of folds) {
+      this.#finish(fold, rows, sums);
+      // what the product took counts for the first of its folds
+      this.#spend(fold, since);
+      since = this.#now();
+      sums.base += sumBytesOf((this.#productOf[fold] as Product).dot);
+    }
+  }
+
+  #finish(fold: number, rows: Row[], { base, stride }: Sums): void {
     if (this.#shareRows([fold], rows, { base, stride })) return;
     for (let m = 0; m < rows.length; m++) {
       this.ask();
@@ -276,6 +298,9 @@ export class Evaluator {
     return scene.places[fold] ?? (this.#buffers[fold] as Place);
   }
 }
+
+const areNeeded = (rows: readonly Row[], folds: readonly number[]): boolean =>
+  rows.every(({ needs }) => folds.every((fold) => needs[fold]));
 
 /** The rows that need a fold: mostly all of them. */
 function neededBy(rows: Row[], fold: number): Row[] {

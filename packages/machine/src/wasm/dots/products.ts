@@ -93,4 +93,5 @@ export class MatrixProducts {
 }
 
 const preparedBytesOf = ({ columns }: DotStep): number => columns * 2;
-const sumBytesOf = ({ packed, wide }: DotStep): number => packed.panels * PANEL_ROWS * (wide ? 8 : 4);
+/** Bytes of the sums of a row. */
+export const sumBytesOf = ({ packed, wide }: DotStep): number => packed.panels * PANEL_ROWS * (wide ? 8 : 4);
