@@ -1,3 +1,4 @@
+import { concatBytes } from "../bytes.ts";
 import { elementBytes, readElement } from "../elements.ts";
 import type {
   CallOptions,
@@ -126,7 +127,7 @@ class ReferenceEngine implements Engine {
         evaluation.inputs = {
           ...inputs,
           T: inputs.T + steps,
-          claimed: inputs.claimed.map((taken, index) => concat([taken, claimed[index] ?? new Uint8Array(0)])),
+          claimed: inputs.claimed.map((taken, index) => concatBytes([taken, claimed[index] ?? new Uint8Array(0)])),
         };
         return want.map((wanted) => this.#wanted(evaluation, wanted, inputs.T));
       });
@@ -164,7 +165,7 @@ class ReferenceEngine implements Engine {
     });
     last.isAborted = isAborted;
     const stage = this.program.stages.length - 1;
-    return concat(
+    return concatBytes(
       this.program.stages[stage]?.folds.map((_, fold) => this.#wanted(last, { stage, fold, steps: "all" }, 0)) ?? [],
     );
   }
@@ -233,7 +234,7 @@ class ReferenceEngine implements Engine {
     const decl = this.program.stages[stage];
     const end = evaluation.steps(stage);
     const from = steps === "last" ? end - 1 : decl && isPerStep(decl) ? before : 0;
-    return concat(Array.from({ length: end - from }, (_, i) => evaluation.bytes(stage, fold, from + i)));
+    return concatBytes(Array.from({ length: end - from }, (_, i) => evaluation.bytes(stage, fold, from + i)));
   }
 }
 
@@ -241,14 +242,4 @@ function own(session: Session): ReferenceSession {
   if (!(session instanceof ReferenceSession) || session.isClosed)
     throw new MachineError("machine.bad_session", "The session is closed or belongs to another engine.");
   return session;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

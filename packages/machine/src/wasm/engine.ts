@@ -1,12 +1,11 @@
+import { concatBytes } from "../bytes.ts";
 import type {
   CallOptions,
-  ConstantSource,
   Engine,
   ForkOptions,
   Job,
   Move,
   MoveResult,
-  OpenEngine,
   RoomOptions,
   Session,
   TensorBytes,
@@ -16,43 +15,27 @@ import { MachineError } from "../errors.ts";
 import { checkJob, checkRequest } from "../job.ts";
 import { BYTES, type Program, size, sizeAt } from "../program.ts";
 import { checkWants, type SessionRules, sessionRules } from "../session.ts";
-import { type SnapshotFormat, snapshotFormat, watchConstants } from "../snapshot.ts";
+import { type SnapshotFormat, snapshotFormat } from "../snapshot.ts";
 import { claimedBeforeLast } from "../validate/inputUse.ts";
-import { isPerStep, stepwiseReasons } from "../validate/stepwise.ts";
-import { assertWellFormed } from "../validate/wellFormed.ts";
+import { isPerStep } from "../validate/stepwise.ts";
 import { BlockBuffers } from "./buffers.ts";
-import { type CompiledFold, compileFolds } from "./compile.ts";
-import { placeConstants } from "./constants.ts";
-import { dotFormOf } from "./dots/dotForm.ts";
-import { MATRIX_FORM_NAMES, MATRIX_FORMS } from "./dots/matrixForm.ts";
-import { BLOCK_ROWS, Evaluator, type Row, type Sink } from "./evaluate.ts";
+import type { CompiledFold } from "./compile.ts";
+import { BLOCK_ROWS } from "./evaluate.ts";
 import { type Explanation, explainFold, type ProfiledFold } from "./explain.ts";
-import { readFolds, type SessionFolds, sessionFolds } from "./folds.ts";
-import { HeldBlock } from "./heldBlock.ts";
+import { type SessionFolds, sessionFolds } from "./folds.ts";
 import type { KernelFamily } from "./kernelFamily.ts";
-import { compileKernelModule } from "./kernels.ts";
-import { knownAnswers, mismatches } from "./knownAnswers/index.ts";
+import { mismatches } from "./knownAnswers/index.ts";
 import type { KnownAnswer } from "./knownAnswers/knownAnswer.ts";
 import { lastStageBytes, runLastStage } from "./lastStage.ts";
-import { Arena, blockBytes, MAX_MEMORY_BYTES } from "./memory.ts";
+import { blockBytes } from "./memory.ts";
 import { type Place, slotShapeOf } from "./places.ts";
 import { type Recording, SessionRecording, type TapOf, WholeRecording } from "./recording.ts";
 import { WasmSession } from "./session.ts";
+import { SessionBlocks } from "./sessionBlocks.ts";
 import { capacityFor, type SessionShape, sessionLayout } from "./sessionLayout.ts";
 import type { FoldCode } from "./sites.ts";
 import type { Crew } from "./threads/crew.ts";
-import { openCrew } from "./threads/openCrew.ts";
-import { assertThreads } from "./threads/workers.ts";
-import { runStage, runWhole, sinkFor, type WholeJobParts } from "./wholeJob.ts";
-
-export type WasmOptions = {
-  /** Memory for constants, sessions and buffers together. A call that would need more fails with `machine.out_of_memory`. */
-  memoryLimitBytes?: number;
-  /** Kernels to do without, because this machine was seen to compute them wrongly. */
-  without?: readonly KernelFamily[];
-  /** Threads that compute, the caller's included: 1 by default. More need memory that can be shared, and cores. */
-  threads?: number;
-};
+import { runStage, runWhole, type WholeJobParts } from "./wholeJob.ts";
 
 export type WasmEngine = Engine & {
   /** Engine memory in use. */
@@ -69,56 +52,8 @@ export type WasmEngine = Engine & {
   record(job: Job, tapOf: TapOf): Recording;
 };
 
-/**
- * Compiles a program to WebAssembly and loads its constants. Bit for bit the same results as the reference.
- * @throws `machine.malformed`, `machine.bad_constant`, `machine.out_of_memory`, `machine.threads_unavailable` for
- * more than one thread where there are none, and `machine.kernel_mismatch` where this machine computes a kernel wrongly
- */
-export const openWasm: OpenEngine = (program, constants) => openWasmWith(program, constants, {});
-
-/** `openWasm` with options, and what this back end can say besides. */
-export async function openWasmWith(
-  program: Program,
-  constants: ConstantSource,
-  options: WasmOptions,
-): Promise<WasmEngine> {
-  const { memoryLimitBytes = MAX_MEMORY_BYTES, threads = 1 } = options;
-  assertWellFormed(program);
-  if (threads !== 1) assertThreads(threads);
-  const arena = new Arena(memoryLimitBytes, { shared: threads > 1 });
-  const kernelModule = compileKernelModule(arena.memory);
-  const { kernels } = kernelModule;
-  const answers = knownAnswers({ arena, kernels });
-  const wrong = mismatches(answers);
-  const unreplaceable = wrong.get("arithmetic");
-  if (unreplaceable !== undefined) throw unreplaceable;
-  const without = new Set([...(options.without ?? []), ...wrong.keys()]);
-  const folds = readFolds(program);
-  const forms = MATRIX_FORM_NAMES.filter((form) => !without.has(MATRIX_FORMS[form].family));
-  const matrices = new Set(folds.codes.flatMap((code) => dotFormOf(program, code)?.tensor ?? []));
-  const { source, identity } = watchConstants(program, constants);
-  const placed = placeConstants(program, source, { arena, kernels, matrices, forms });
-  const stepwise = stepwiseReasons(program).length === 0;
-  const { folds: compiled, module: foldModule } = compileFolds(program, folds, {
-    ...{ arena, constants: placed, stepwise, without },
-  });
-  const opened =
-    threads === 1 ? undefined : await openCrew(threads, { arena, kernels: kernelModule, compiled, foldModule });
-  if (opened !== undefined) answers.push(...opened.answers);
-  const crew = opened?.crew;
-  const evaluator = new Evaluator({ program, folds, compiled, arena, kernels: opened?.kernels ?? kernels, crew });
-  const parts = { program, folds, arena, evaluator, lastStage: new HeldBlock(arena) };
-  const engine = new CompiledEngine(parts, { compiled, stepwise, without, answers, identity, crew });
-  try {
-    if (crew !== undefined) engine.checkKernels();
-    return engine;
-  } catch (error) {
-    engine.close();
-    throw error;
-  }
-}
-
-type CompiledParts = {
+/** What a compiled program is, besides what runs it. */
+export type CompiledParts = {
   compiled: CompiledFold[];
   stepwise: boolean;
   without: ReadonlySet<KernelFamily>;
@@ -127,7 +62,7 @@ type CompiledParts = {
   crew: Crew | undefined;
 };
 
-class CompiledEngine implements WasmEngine {
+export class CompiledEngine implements WasmEngine {
   readonly backend = "wasm";
   readonly without: ReadonlySet<KernelFamily>;
   readonly program: Program;
@@ -142,7 +77,7 @@ class CompiledEngine implements WasmEngine {
   readonly #stepwise: boolean;
   readonly #snapshots: SnapshotFormat;
   #isBusy = false;
-  readonly #needs = new Map<string, Uint8Array>();
+  readonly #blocks: SessionBlocks;
   /** Folds of loops, whose steps before the first are zeros; and the most steps of a stage that takes a constant number. */
   readonly #loops: FoldCode[];
   readonly #constantSteps: number;
@@ -159,6 +94,7 @@ class CompiledEngine implements WasmEngine {
     this.#rules = sessionRules(program);
     this.#isGiven = claimedBeforeLast(program);
     this.#session = sessionFolds(program, BLOCK_ROWS);
+    this.#blocks = new SessionBlocks(parts, this.#session);
     const rangeOf = (fold: number) => (compiled[fold] as CompiledFold).range;
     this.#snapshots = snapshotFormat(program, { needs: this.#session, identity, rangeOf });
     this.#loops = folds.codes.filter(({ order }) => order === 2);
@@ -255,7 +191,7 @@ class CompiledEngine implements WasmEngine {
     this.#rules.checkFinish({ steps: session.steps, request: session.request, claimed: session.given() }, job);
     const stage = this.program.stages.length - 1;
     const wants = this.#folds(stage).map((fold): Want => ({ stage, fold, steps: "all" }));
-    return this.#during(options, () => concat(this.#lastStage(session, job, wants)));
+    return this.#during(options, () => concatBytes(this.#lastStage(session, job, wants)));
   }
 
   run({ want, ...job }: Job & { want: Want[] }, options: CallOptions = {}): MoveResult {
@@ -392,70 +328,13 @@ class CompiledEngine implements WasmEngine {
 
     const marks = sessions.map((session) => session.mark());
     try {
-      const results = this.#blocks(moves, also);
+      const results = this.#blocks.compute(moves, also);
       for (const [at, session] of sessions.entries()) session.steps = ends[at] as number;
       return results;
     } catch (error) {
       for (const [at, session] of sessions.entries()) session.undo(marks[at] as ReturnType<WasmSession["mark"]>);
       throw error;
     }
-  }
-
-  /** Computes the steps of all moves in blocks of rows. */
-  #blocks(moves: Move[], also: number[]): MoveResult[] {
-    const rows: Row[] = [];
-    const flush = () => {
-      if (rows.length > 0) this.#parts.evaluator.block(rows);
-      rows.length = 0;
-    };
-    const results = moves.map(({ session: moved, steps, claimed, want }) => {
-      const session = moved as WasmSession;
-      const from = session.steps;
-      const end = from + steps;
-      session.give(claimed);
-      const sinks = want.map((wanted) => this.#sink(session, wanted, { from, end }));
-      const perStep = want
-        .map((wanted, i) => ({ wanted, sink: sinks[i] as Sink }))
-        .filter(({ wanted }) => this.#isPerStep(wanted));
-      const all = perStep.filter(({ wanted }) => wanted.steps === "all").map(({ sink }) => sink);
-      const last = perStep.map(({ sink }) => sink);
-      for (let t = from; t < end; t++) {
-        const wanted = t === end - 1 ? last : all;
-        rows.push({ scene: session.scene, t, slot: rows.length, needs: this.#needsOf(wanted, also), sinks: wanted });
-        if (rows.length === BLOCK_ROWS) flush();
-      }
-      return sinks.map(({ out }) => out);
-    });
-    flush();
-    return results;
-  }
-
-  #isPerStep({ stage }: Want): boolean {
-    return isPerStep(this.program.stages[stage] as Program["stages"][number]);
-  }
-
-  /** Of a stage with constant steps, what a session computed when it opened; else room for the steps of a move. */
-  #sink(session: WasmSession, wanted: Want, { from, end }: { from: number; end: number }): Sink {
-    if (this.#isPerStep(wanted)) return sinkFor(this.#parts, wanted, { from, end, T: 1 });
-    const { evaluator } = this.#parts;
-    const steps = size.n(this.program.stages[wanted.stage]?.steps ?? 1);
-    const sink = sinkFor(this.#parts, wanted, { from: 0, end: steps, T: 1 });
-    for (let t = wanted.steps === "last" ? steps - 1 : 0; t < steps; t++)
-      evaluator.copy(sink, { scene: session.scene, t, slot: 0, needs: this.#session.always, sinks: [] });
-    return sink;
-  }
-
-  #needsOf(sinks: Sink[], also: number[]): Uint8Array {
-    const wanted = [...sinks.map(({ fold }) => fold), ...also];
-    if (wanted.length === 0) return this.#session.always;
-    const key = wanted.join(" ");
-    let needs = this.#needs.get(key);
-    if (needs === undefined) {
-      needs = this.#session.always.slice();
-      for (const fold of wanted) this.#session.addNeeds(fold, needs);
-      this.#needs.set(key, needs);
-    }
-    return needs;
   }
 
   /** @throws `machine.step_missing` where the last stage loads a step that was not taken */
@@ -531,13 +410,3 @@ const powerOfTwo = (atLeast: number, most: number): number => {
   while (power < atLeast) power *= 2;
   return Math.max(atLeast, Math.min(power, most));
 };
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

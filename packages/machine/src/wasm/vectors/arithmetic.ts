@@ -2,6 +2,7 @@ import { i32, i32x4, i64x2, local, v128 } from "../asm.ts";
 import type { Node } from "../graph.ts";
 import { isNarrow, log2 } from "../vectorForm.ts";
 import type { LaneValues, Vector } from "./lanes.ts";
+import { emitPowerProduct } from "./shifts.ts";
 
 /** Lane by lane: in 32 bits where the result fits, else in 64. */
 export function emitLanewise(values: LaneValues, node: Node, [narrow, wide]: [() => void, () => void]): void {
@@ -42,7 +43,7 @@ export function emitProduct(values: LaneValues, node: Node): void {
   const [a, b] = node.args as [Node, Node];
   const power = b.op === "literal" ? log2(b.value) : undefined;
   if (power !== undefined) {
-    emitPowerProduct(values, node, a, power);
+    emitPowerProduct(values, node, power);
     return;
   }
   const [x, y] = [values.lanes(a), values.lanes(b)];
@@ -55,22 +56,6 @@ export function emitProduct(values: LaneValues, node: Node): void {
     local.get(y.all);
     if (half === "low") i64x2.extmul_low_i32x4_s();
     else i64x2.extmul_high_i32x4_s();
-  });
-}
-
-function emitPowerProduct(values: LaneValues, node: Node, value: Node, power: number): void {
-  if (isNarrow(node)) {
-    values.push32(value);
-    i32.const(power);
-    i32x4.shl();
-    values.set32(node);
-    return;
-  }
-  const x = values.wide(value);
-  values.setWide(node, (half) => {
-    local.get(x[half]);
-    i32.const(power);
-    i64x2.shl();
   });
 }
 

@@ -109,13 +109,25 @@ export function setShifted(
   });
 }
 
-/** By a power of two, of a value that is not negative. */
-export function emitPowerDivision(values: LaneValues, node: Node, power: number): void {
+/** The product of its first operand with a power of two. */
+export const emitPowerProduct = (values: LaneValues, node: Node, power: number): void =>
+  emitPower(values, node, { power, fits: isNarrow(node), shifts: [i32x4.shl, i64x2.shl] });
+
+/** The quotient of its first operand, which is not negative, by a power of two. */
+export const emitPowerDivision = (values: LaneValues, node: Node, power: number): void =>
+  emitPower(values, node, { power, fits: isNarrow(node.args[0] as Node), shifts: [i32x4.shr_u, i64x2.shr_u] });
+
+/** Shifts by the same literal in every lane: in 32 bits where that `fits`, else in 64. */
+function emitPower(
+  values: LaneValues,
+  node: Node,
+  { power, fits, shifts: [narrow, wide] }: { power: number; fits: boolean; shifts: [() => void, () => void] },
+): void {
   const value = node.args[0] as Node;
-  if (isNarrow(value)) {
+  if (fits) {
     values.push32(value);
     i32.const(power);
-    i32x4.shr_u();
+    narrow();
     values.set32(node);
     return;
   }
@@ -123,7 +135,7 @@ export function emitPowerDivision(values: LaneValues, node: Node, power: number)
   values.setWide(node, (half) => {
     local.get(x[half]);
     i32.const(power);
-    i64x2.shr_u();
+    wide();
   });
 }
 
